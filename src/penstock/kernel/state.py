@@ -1,0 +1,153 @@
+"""The state of a run: live task runs ("frames"), context and counters; never history.
+
+Frames form a tree by `parent`. Everything is frozen: a step builds a new state. `RunState.version` counts the
+messages applied, so the state after message N has version N.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from penstock.errors import Fault
+from penstock.kernel.commands import Invoke
+from penstock.kernel.messages import ParentLink
+from penstock.kernel.values import Value
+from penstock.model.workflow import WorkflowIdentity
+
+RunStatus = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
+
+ENDED: frozenset[str] = frozenset({"cancelled", "faulted", "completed"})
+
+TRANSITIONS: dict[str, frozenset[str]] = {
+    "pending": frozenset({"running", "waiting", "suspended", "cancelled", "faulted", "completed"}),
+    "running": frozenset({"waiting", "suspended", "cancelled", "faulted", "completed"}),
+    "waiting": frozenset({"running", "suspended", "cancelled", "faulted", "completed"}),
+    "suspended": frozenset({"running", "waiting", "cancelled", "faulted", "completed"}),
+    "cancelled": frozenset(),
+    "faulted": frozenset(),
+    "completed": frozenset(),
+}
+"""Which status may follow which (DSL reference, "Status Phases"). Staying in one that is not an end is allowed."""
+
+
+class ForWork(msgspec.Struct, frozen=True, array_like=True, tag="for"):
+    items: Value
+    index: int
+
+
+class ForkWork(msgspec.Struct, frozen=True, array_like=True, tag="fork"):
+    outputs: tuple[Value | None, ...]
+    remaining: int
+
+
+class TryWork(msgspec.Struct, frozen=True, array_like=True, tag="try"):
+    """`attempt` counts from 1. `caught` is set while its error is being handled; `stage` tells what goes on.
+    `resend` maps the reference of a call whose outcome is unknown to the key that it must use again."""
+
+    attempt: int
+    stage: Literal["trying", "deciding", "delaying", "catching"]
+    first_at: int
+    attempt_deadline_at: int = 0
+    caught: Fault | None = None
+    caught_at: tuple[str, int] = ("", 0)  # reference and entry of the task that failed
+    resend: dict[str, str] = {}
+
+
+class ListenWork(msgspec.Struct, frozen=True, array_like=True, tag="listen"):
+    """`arrived` waits for its turn in `foreach`; `consumed` are the results so far; `met` the filters that have
+    their event; `keys` the correlation values that earlier events fixed."""
+
+    consumed: tuple[Value, ...] = ()
+    arrived: tuple[Value, ...] = ()
+    met: tuple[int, ...] = ()
+    keys: dict[str, Value] = {}
+    closed: bool = False
+    count: int = 0
+    until_met: tuple[int, ...] = ()
+
+
+class CallWork(msgspec.Struct, frozen=True, array_like=True, tag="call"):
+    """`invoke` is the durable intent: after a crash it is dispatched again as it stands."""
+
+    invoke: Invoke
+
+
+class ChildWork(msgspec.Struct, frozen=True, array_like=True, tag="child"):
+    child_id: str
+
+
+class ThenWork(msgspec.Struct, frozen=True, array_like=True, tag="then"):
+    """A flow directive chosen by the body of the task: of a switch case, or of `catch.then`."""
+
+    then: str
+
+
+Work = ForWork | ForkWork | TryWork | ListenWork | CallWork | ChildWork | ThenWork
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """One live task run. `node` indexes the program; `path` holds the iteration numbers of the loops around it.
+
+    `phase` is where it stands (see `penstock.kernel.machine`); `raw` and `input` are its input before and after
+    `input.from`; `output` its raw output once there is one. Instants are milliseconds UTC, 0 when unset.
+    """
+
+    entry: int
+    parent: int
+    node: int
+    phase: str
+    raw: Value
+    started_at: int
+    path: tuple[int, ...] = ()
+    input: Value | None = None
+    output: Value | None = None
+    deadline_at: int = 0
+    wake_at: int = 0
+    attempt: int = 1
+    work: Work | None = None
+
+
+class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`runnable` are frames that can go on at once; `parked` those that wait for evaluations of this very step."""
+
+    run_id: str
+    workflow: WorkflowIdentity
+    version: int
+    status: RunStatus
+    input: Value
+    context: Value
+    started_at: int
+    updated_at: int
+    next_entry: int = 1
+    workflow_input: Value | None = None
+    frames: dict[int, Frame] = {}
+    runnable: tuple[int, ...] = ()
+    parked: tuple[int, ...] = ()
+    deadline_at: int = 0
+    ended_at: int = 0
+    output: Value | None = None
+    error: Fault | None = None
+    parent: ParentLink | None = None
+    retry_of: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def next_at(self) -> int | None:
+        """When the run must be looked at again without being asked: milliseconds UTC, None when never."""
+        if self.ended or self.status == "suspended":
+            return None
+        if self.runnable or self.parked:
+            return self.updated_at
+        instants = [at for f in self.frames.values() for at in (f.deadline_at, f.wake_at) if at]
+        instants += [f.work.attempt_deadline_at for f in self.frames.values() if isinstance(f.work, TryWork)]
+        if self.deadline_at:
+            instants.append(self.deadline_at)
+        return min((at for at in instants if at), default=None)
+
+    @property
+    def calls(self) -> tuple[Invoke, ...]:
+        """The calls that this run waits for: what must be dispatched again after a crash."""
+        return tuple(f.work.invoke for f in self.frames.values() if isinstance(f.work, CallWork))

@@ -1,0 +1,60 @@
+"""`step`: the pure interpreter. A run's state and a message in; a new state, commands and facts out.
+
+Total: for any well-typed message in any state it returns. Mistakes of users become `Fault` values.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from penstock.errors import Fault
+from penstock.kernel.commands import Command
+from penstock.kernel.facts import Fact
+from penstock.kernel.state import RunState
+from penstock.kernel.values import Value
+from penstock.model.json_value import Json
+
+AnswerKey = tuple[int, str, str]
+"""Entry of the task run (0: the workflow itself), phase, and JSON Pointer inside what is evaluated."""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """An expression that the kernel cannot evaluate itself: libjq in a worker, or the shell because of secrets.
+
+    `variables` are those that it names, `dot` is what `.` means. If `secrets`, the shell adds `$secrets` (every
+    declared one that exists); if `authorization` is not None, it adds `$authorization` = `{scheme, parameter}` made
+    from it (shape A of `Invoke`, with `deferred` texts evaluated first).
+    """
+
+    key: AnswerKey
+    expression: str
+    dot: Value
+    variables: dict[str, Value]
+    secrets: bool = False
+    authorization: Json = None
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """The value of a `Need`, or the fault that evaluating it gave. Lies in the journal row of the message."""
+
+    key: AnswerKey
+    value: Value | None = None
+    fault: Fault | None = None
+
+
+Answers = Mapping[AnswerKey, Answer]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a step gave.
+
+    With `needs`, the step is not finished: evaluate them all and call `step` again with `state`, the same message
+    and these answers; commit nothing before. Commands and facts of the parts add up, in order.
+    Without, `state.version` is one more than before, unless the message was `stale`: then nothing changed.
+    """
+
+    state: RunState
+    commands: tuple[Command, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    needs: tuple[Need, ...] = ()
+    stale: bool = False
