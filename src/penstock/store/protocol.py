@@ -1,0 +1,171 @@
+"""What every store offers. The same contract suite runs over each of them (`tests/store/contract.py`).
+
+Every write is one transaction and is on disk when the call returns. Writes that are asked for while another
+commit is in flight share the next transaction (group commit); one that fails does not fail the others. If the
+outcome of a COMMIT is unknown the call raises `InfrastructureError`, and whoever holds a cached state reads it again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from penstock.store.rows import (
+    CommitOutcome,
+    EventRow,
+    InboxRow,
+    JournalRow,
+    RunCommit,
+    RunRow,
+    StartKey,
+    StoredRun,
+    StoredWorkflow,
+    Subscription,
+    Tool,
+)
+
+
+class Store(Protocol):
+    async def open(self) -> None:
+        """Opens and migrates. Raises `StoreInUse` if another engine owns it, `InfrastructureError` if its schema is
+        newer than this Penstock knows."""
+        ...
+
+    async def close(self) -> None: ...
+
+    # Turns
+    async def commit(self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()) -> list[CommitOutcome]:
+        """Commits many runs' turns in one transaction; outcome by outcome, in order. A stale or rejected turn drops
+        out alone. A start key whose (namespace, name, key) exists makes the turn that creates its run stale."""
+        ...
+
+    async def start_key(self, namespace: str, name: str, key: str) -> StartKey | None: ...
+
+    async def load_run(self, run_id: str) -> StoredRun | None: ...
+
+    async def load_values(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, bytes]: ...
+
+    async def due_runs(self, until: int, limit: int) -> list[tuple[str, int]]:
+        """(run id, next_at) of runs with `next_at <= until`, the earliest first."""
+        ...
+
+    async def next_due_at(self, after: int) -> int | None:
+        """The earliest `next_at` later than `after`."""
+        ...
+
+    async def calling_runs(self, after: str, limit: int) -> list[str]:
+        """Ids (above `after`, ascending) of runs with `calling`."""
+        ...
+
+    async def inbox(self, after: int, limit: int) -> list[InboxRow]: ...
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
+        """Puts messages (run id, body) into inboxes."""
+        ...
+
+    # Reading runs
+    async def list_runs(
+        self,
+        *,
+        status: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        before: str | None = None,
+        id_prefix: str | None = None,
+        limit: int,
+    ) -> list[RunRow]:
+        """Newest first (by id, which is time-ordered); `before` is the id to continue below."""
+        ...
+
+    async def journal(self, run_id: str, after: int, limit: int) -> list[JournalRow]:
+        """Rows with `seq > after`, ascending."""
+        ...
+
+    async def journal_tail(self, run_id: str, before: int, limit: int) -> list[JournalRow]:
+        """Rows with `seq < before`, descending."""
+        ...
+
+    async def checkpoint(self, run_id: str, seq: int) -> tuple[int, bytes] | None:
+        """The newest kept state with version <= `seq`."""
+        ...
+
+    async def delete_runs(self, run_ids: Sequence[str]) -> int:
+        """Deletes ended runs with all that belongs to them; returns how many. Live ones are left alone."""
+        ...
+
+    # Events
+    async def put_events(self, events: Sequence[EventRow]) -> list[EventRow | None]:
+        """Stores events; None where (source, id) is there already."""
+        ...
+
+    async def deliver(self, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool) -> list[InboxRow]:
+        """Puts one message per run into the inboxes unless that run has had this event; marks the event as routed."""
+        ...
+
+    async def unrouted_events(self, limit: int) -> list[EventRow]:
+        """Events that no `deliver(routed=True)` has finished, in order of ingestion."""
+        ...
+
+    async def events_since(self, *, now: int, type: str | None, after_seq: int, limit: int) -> list[EventRow]:
+        """Events whose time to live has not ended, in order of ingestion."""
+        ...
+
+    async def list_events(
+        self, *, type: str | None, source: str | None, subject: str | None, run: str | None, before: int | None, limit: int
+    ) -> list[EventRow]:
+        """Newest first. `run`: published by or delivered to that run."""
+        ...
+
+    async def expire_events(self, now: int, limit: int) -> int:
+        """Deletes routed events that nobody can ask for any more; returns how many."""
+        ...
+
+    async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
+        """Those with (topic, key) in `lookups`; an index look-up each."""
+        ...
+
+    async def subscription_topics(self) -> list[str]:
+        """Every topic that somebody listens to."""
+        ...
+
+    # Definitions
+    async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
+        """Stores a definition unless its identity exists; returns what is stored."""
+        ...
+
+    async def get_workflow(self, namespace: str, name: str, version: str) -> StoredWorkflow | None: ...
+
+    async def workflow_versions(self, namespace: str, name: str) -> list[StoredWorkflow]:
+        """Every version, without order (semantic order is the caller's)."""
+        ...
+
+    async def list_workflows(self, *, namespace: str | None, after: tuple[str, str, str] | None, limit: int) -> list[
+        StoredWorkflow
+    ]:
+        """Ordered by (namespace, name, version) as text."""
+        ...
+
+    async def delete_workflow(self, namespace: str, name: str, version: str) -> bool:
+        """Hides a version from starts and lists. Live runs keep it: `get_workflow` of a run's identity still works
+        through `get_workflow_for_runs`."""
+        ...
+
+    async def get_workflow_for_runs(self, namespace: str, name: str, version: str) -> StoredWorkflow | None:
+        """Like `get_workflow`, deleted versions too."""
+        ...
+
+    # Tools and secrets
+    async def put_tool(self, tool: Tool) -> None: ...
+
+    async def list_tools(self) -> list[Tool]: ...
+
+    async def delete_tool(self, name: str) -> bool: ...
+
+    async def put_secret(self, name: str, sealed: bytes) -> None:
+        """`sealed` is encrypted already; the store never sees a secret."""
+        ...
+
+    async def get_secrets(self) -> dict[str, bytes]: ...
+
+    async def delete_secret(self, name: str) -> bool: ...

@@ -1,0 +1,150 @@
+"""What a store keeps, as plain immutable rows. Bytes are made by the kernel's codec; the store never looks inside."""
+
+import msgspec
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One applied message of a run. `seq` is the state's version after it; `body` holds message, answers and facts."""
+
+    seq: int
+    at: int
+    body: bytes
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A listener: (run_id, entry, filter) is unique. `key` is "" for a filter without correlation keys and "*"
+    while some key is open; `body` holds what is needed to check an event against it."""
+
+    run_id: str
+    entry: int
+    filter: int
+    topic: str
+    key: str
+    body: bytes = b""
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """A message that waits for a run. `seq` is given by the store and orders the messages of a run."""
+
+    seq: int
+    run_id: str
+    body: bytes
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """A CloudEvent. (`source`, `id`) is unique. `run_id` is the run that published it, "" for one from outside."""
+
+    source: str
+    id: str
+    type: str
+    subject: str
+    at: int
+    expires_at: int
+    body: bytes
+    run_id: str = ""
+    seq: int = 0
+    """Given by the store: the order of ingestion."""
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC."""
+
+    id: str
+    namespace: str
+    name: str
+    version: str
+    status: str
+    created_at: int
+    updated_at: int
+    ended_at: int = 0
+    next_at: int | None = None
+    calling: bool = False
+    """True while calls must be dispatched again after a crash."""
+    labels: dict[str, str] = {}
+    parent_id: str = ""
+    retry_of: str = ""
+    fault_title: str = ""
+
+
+class RunCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one turn of one run writes; all of it or nothing.
+
+    `expected_version` 0 creates the run; it is stale if the run exists or has another version.
+    `values` are large values by digest, kept once per run. `consumed` inbox rows are deleted. `messages` are put
+    into the inboxes of other runs. `idempotency` is stored with a created run.
+    """
+
+    run: RunRow
+    expected_version: int
+    version: int
+    state: bytes
+    journal: tuple[JournalRow, ...]
+    values: dict[bytes, bytes] = {}
+    consumed: tuple[int, ...] = ()
+    messages: tuple[tuple[str, bytes], ...] = ()
+    events: tuple[EventRow, ...] = ()
+    subscribe: tuple[Subscription, ...] = ()
+    unsubscribe: tuple[int, ...] = ()
+    checkpoint: bool = False
+    """Keep this state for time travel, too."""
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """The turn is on disk. `inbox` are the rows made of `messages`, `events` those that were new."""
+
+    inbox: tuple[InboxRow, ...] = ()
+    events: tuple[EventRow, ...] = ()
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """The run was not in the expected version: nothing of this turn was written."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The store refused this turn alone (for example, a row that it cannot hold): nothing of it was written."""
+
+    reason: str
+
+
+CommitOutcome = Committed | Stale | Rejected
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    run: RunRow
+    version: int
+    state: bytes
+
+
+class StoredWorkflow(msgspec.Struct, frozen=True):
+    """`definition` is canonical JSON, `resources` the pinned external documents, `metadata` free for notations."""
+
+    namespace: str
+    name: str
+    version: str
+    created_at: int
+    definition: bytes
+    content_hash: bytes
+    resources: bytes = b""
+    metadata: bytes = b""
+    source_text: str = ""
+    """The text that was deployed, as the author wrote it."""
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A registered tool. `body` is its definition as canonical JSON."""
+
+    name: str
+    capability: str
+    created_at: int
+    updated_at: int
+    body: bytes
+
+
+class StartKey(msgspec.Struct, frozen=True):
+    """Makes a start idempotent: the same `key` of one workflow with the same `body_hash` is the same run."""
+
+    namespace: str
+    name: str
+    key: str
+    body_hash: bytes
+    run_id: str
