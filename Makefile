@@ -1,0 +1,62 @@
+# Each target sets up .venv by itself; the only thing needed is Python 3.11 or newer (and the network, once).
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo up check test lint format mission lock clean
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Test files run side by side; `make test JOBS=0` runs them one after the other.
+JOBS   ?= 2
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile
+
+help: ## print these targets
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.runtime ## show what Penstock does, in about a minute, with proof
+	@$(BIN)/python -m examples.demo
+
+up: $(VENV)/.runtime ## start engine and API on http://127.0.0.1:8090
+	@$(BIN)/penstock up
+
+check: lint ## format, lint, types, layers and the fast tests; under a minute, needs no service
+	$(PYTEST) -m "not slow and not server"
+
+test: lint ## everything: what check does, and every other test
+	$(PYTEST)
+
+lint: $(VENV)/.dev ## format, lint, types and layers, without any test
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright
+
+format: $(VENV)/.dev ## rewrite the code in the project's format, and fix what ruff can fix
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format
+
+mission: $(VENV)/.dev ## print the mission table: every promised feature, and whether a test shows it
+	@$(BIN)/python scripts/mission.py
+
+lock: ## write requirements/*.txt anew from pyproject.toml (needs the network)
+	scripts/lock.sh
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist src/*.egg-info
+
+# A stamp is newer than what it was made from; with it in place nothing is installed and no network is touched.
+$(VENV)/.python:
+	@scripts/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python requirements/runtime.txt requirements/build.txt pyproject.toml
+	@echo "installing what Penstock needs into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes --requirement requirements/build.txt
+	@$(PIP) install --require-hashes --requirement requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "installing what its tests need into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@

@@ -1,0 +1,23 @@
+"""What every test shares: the marker `server` by directory, and one hypothesis profile."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+TESTS: Final = Path(__file__).resolve().parent
+
+DRIVE_SERVERS: Final = frozenset({"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"})
+"""Directories under tests/ whose tests start real servers or processes."""
+
+# Deadlines measure the machine; a shared one is slow at times.
+settings.register_profile("penstock", deadline=None, print_blob=True)
+settings.load_profile("penstock")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        inside = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
+        if inside and inside[0] in DRIVE_SERVERS:
+            item.add_marker(pytest.mark.server)
