@@ -36,7 +36,10 @@ class ForWork(msgspec.Struct, frozen=True, array_like=True, tag="for"):
 
 
 class ForkWork(msgspec.Struct, frozen=True, array_like=True, tag="fork"):
+    """`outputs` and, where a branch exported, `contexts`, in the order of declaration."""
+
     outputs: tuple[Value | None, ...]
+    contexts: tuple[Value | None, ...]
     remaining: int
 
 
@@ -54,15 +57,14 @@ class TryWork(msgspec.Struct, frozen=True, array_like=True, tag="try"):
 
 
 class ListenWork(msgspec.Struct, frozen=True, array_like=True, tag="listen"):
-    """`arrived` waits for its turn in `foreach`; `consumed` are the results so far; `met` the filters that have
-    their event; `keys` the correlation values that earlier events fixed."""
+    """`arrived` waits for its turn; `consumed` are the results so far; `met` (and `until_met`) the filters that have
+    their event. Once `closed` no further event is taken; `iterating` while `foreach.do` runs."""
 
     consumed: tuple[Value, ...] = ()
     arrived: tuple[Value, ...] = ()
     met: tuple[int, ...] = ()
-    keys: dict[str, Value] = {}
     closed: bool = False
-    count: int = 0
+    iterating: bool = False
     until_met: tuple[int, ...] = ()
 
 
@@ -76,13 +78,20 @@ class ChildWork(msgspec.Struct, frozen=True, array_like=True, tag="child"):
     child_id: str
 
 
+class FaultWork(msgspec.Struct, frozen=True, array_like=True, tag="fault"):
+    """The body failed while the run was suspended or busy: the fault takes effect when the frame goes on."""
+
+    fault: Fault
+    unknown_call_id: str = ""
+
+
 class ThenWork(msgspec.Struct, frozen=True, array_like=True, tag="then"):
     """A flow directive chosen by the body of the task: of a switch case, or of `catch.then`."""
 
     then: str
 
 
-Work = ForWork | ForkWork | TryWork | ListenWork | CallWork | ChildWork | ThenWork
+Work = ForWork | ForkWork | TryWork | ListenWork | CallWork | ChildWork | FaultWork | ThenWork
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):
@@ -105,10 +114,14 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
     wake_at: int = 0
     attempt: int = 1
     work: Work | None = None
+    context: Value | None = None
+    """The own context of a fork's branch; None elsewhere."""
 
 
 class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`runnable` are frames that can go on at once; `parked` those that wait for evaluations of this very step."""
+    """`runnable` are frames that can go on at once; `parked` those that wait for evaluations of this very step, of
+    which `rounds` were answered. `keys` are the correlation values that events fixed. Frame 0 is the workflow itself.
+    """
 
     run_id: str
     workflow: WorkflowIdentity
@@ -119,11 +132,11 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
     started_at: int
     updated_at: int
     next_entry: int = 1
-    workflow_input: Value | None = None
     frames: dict[int, Frame] = {}
     runnable: tuple[int, ...] = ()
     parked: tuple[int, ...] = ()
-    deadline_at: int = 0
+    rounds: int = 0
+    keys: dict[str, Value] = {}
     ended_at: int = 0
     output: Value | None = None
     error: Fault | None = None
@@ -143,8 +156,6 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
             return self.updated_at
         instants = [at for f in self.frames.values() for at in (f.deadline_at, f.wake_at) if at]
         instants += [f.work.attempt_deadline_at for f in self.frames.values() if isinstance(f.work, TryWork)]
-        if self.deadline_at:
-            instants.append(self.deadline_at)
         return min((at for at in instants if at), default=None)
 
     @property

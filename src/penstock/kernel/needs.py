@@ -1,7 +1,4 @@
-"""`step`: the pure interpreter. A run's state and a message in; a new state, commands and facts out.
-
-Total: for any well-typed message in any state it returns. Mistakes of users become `Fault` values.
-"""
+"""What a step asks to be evaluated, the answers, and what a step gives."""
 
 from collections.abc import Mapping
 
@@ -49,7 +46,7 @@ class Step(msgspec.Struct, frozen=True):
     """What a step gave.
 
     With `needs`, the step is not finished: evaluate them all and call `step` again with `state`, the same message
-    and these answers; commit nothing before. Commands and facts of the parts add up, in order.
+    and all answers to this message so far; commit nothing before. Commands and facts of the parts add up, in order.
     Without, `state.version` is one more than before, unless the message was `stale`: then nothing changed.
     """
 
