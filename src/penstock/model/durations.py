@@ -8,7 +8,13 @@ import msgspec
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_WAIT_MS
 
-_UNITS: Final = {"days": 86_400_000, "hours": 3_600_000, "minutes": 60_000, "seconds": 1_000, "milliseconds": 1}
+_UNITS: Final = {
+    "days": 86_400_000,
+    "hours": 3_600_000,
+    "minutes": 60_000,
+    "seconds": 1_000,
+    "milliseconds": 1,
+}
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _ISO: Final = re.compile(
     rf"P(?!$)(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
@@ -50,4 +56,6 @@ def _iso_ms(text: str) -> int | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
-    return round(sum(float(amount) * ms for amount, ms in zip(match.groups(), _ISO_MS, strict=True) if amount))
+    return round(
+        sum(float(amount) * ms for amount, ms in zip(match.groups(), _ISO_MS, strict=True) if amount)
+    )

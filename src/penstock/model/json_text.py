@@ -39,7 +39,9 @@ def parse(text: str) -> Json:
         raise NotJson(TextError(message, "syntax", error.lineno, error.colno)) from None
     except _DuplicateKey as error:
         line, column = _duplicate_place(text)
-        raise TextError(f"the key {str(error)[:100]!r} stands twice in one object", "duplicate-key", line, column) from None
+        raise TextError(
+            f"the key {str(error)[:100]!r} stands twice in one object", "duplicate-key", line, column
+        ) from None
     except _Unlike as error:
         raise TextError(f"{error} is not a JSON number", "value", 1, 1) from None
     except RecursionError:
@@ -48,7 +50,9 @@ def parse(text: str) -> Json:
         raise TextError("an integer does not fit in 64 bits", "value", 1, 1) from None
     problem = plain_data.problem_of(data)
     if problem is not None:
-        place, _ = (Place(1, 1), True) if problem.code == "too-deep" else find(places_of(text), problem.pointer)
+        place, _ = (
+            (Place(1, 1), True) if problem.code == "too-deep" else find(places_of(text), problem.pointer)
+        )
         raise TextError(problem.message, problem.code, place.line, place.column)
     return data
 

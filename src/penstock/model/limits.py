@@ -26,3 +26,6 @@ MAX_EXPRESSION_DEPTH: Final = 64  # brackets and interpolations inside one anoth
 MAX_NATIVE_GROWTH: Final = 64  # an expression whose result could be more times its input goes to a worker
 MAX_COMPILED_EXPRESSIONS: Final = 4096  # compiled expressions kept in memory
 MAX_SCHEMA_ERRORS: Final = 5  # errors that one failed schema validation reports
+MAX_DIAGNOSTICS: Final = 200  # findings listed for one document
+MAX_SCHEMA_MESSAGE_CHARS: Final = 300  # one message of a failed schema validation, which may quote the value
+MAX_SCHEMA_PATTERN_BYTES: Final = 1024 * 1024  # a compiled regular expression of a JSON Schema

@@ -67,7 +67,15 @@ def _events(text: str) -> Iterator[Event]:
         except ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise TextError("not YAML: a character that is not allowed", "syntax", line, 1) from None
-        except (YAMLError, ValueError, TypeError, AttributeError, LookupError, AssertionError, OverflowError) as error:
+        except (
+            YAMLError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+            AssertionError,
+            OverflowError,
+        ) as error:
             # The parser trips over some broken texts in its own code; that too is a broken text.
             raise TextError(f"not YAML: {type(error).__name__} while reading", "syntax", 1, 1) from None
         yield event
