@@ -1,0 +1,155 @@
+"""A server with an empty store for one test, spoken to over real HTTP on loopback.
+
+By default it runs inside the test's event loop (fast); with `PENSTOCK_CONFORMANCE_PROCESS=1`
+it is a process of its own, started as a user would and stopped by SIGTERM. `running_server`
+is the only door, and `_in_process` the only place that knows how the engine is composed.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+import penstock
+from penstock.model.json_value import Json
+
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 15.0
+MEMORY = "memory:"
+_READY_INTERVAL_S = 0.02
+_URL = re.compile(r"http://127\.0\.0\.1:\d+")
+_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
+
+
+@asynccontextmanager
+async def running_server(
+    directory: Path, *, store: str = MEMORY, secrets: Mapping[str, Json] | None = None
+) -> AsyncIterator[str]:
+    """The base URL of a ready server in development mode, working in `directory` until the block ends.
+
+    `store` is `memory:` or `sqlite:PATH`; `secrets` (name to value) are there from its start.
+    """
+    secrets_file = _secrets_file(directory, secrets or {})
+    as_process = os.environ.get("PENSTOCK_CONFORMANCE_PROCESS") == "1"
+    serve = server_process if as_process else _in_process
+    async with serve(directory, store, secrets_file) as base_url:
+        await until_ready(base_url)
+        yield base_url
+
+
+@asynccontextmanager
+async def _in_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
+    from penstock.runtime.settings import Settings
+    from penstock.server.app import serve
+
+    settings = Settings(port=0, store=store, secrets=str(secrets_file), data_dir=str(directory))
+    async with serve(settings) as base_url:
+        yield base_url
+
+
+@asynccontextmanager
+async def server_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
+    """The base URL of `penstock up` as a child process; it must end with exit status 0 on SIGTERM."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "penstock",
+        "up",
+        "--port",
+        "0",
+        "--store",
+        store,
+        "--secrets",
+        str(secrets_file),
+        cwd=directory,
+        env=clean_environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said: list[str] = []
+    reader: asyncio.Task[None] | None = None
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            base_url = await _announced_url(process, said)
+        reader = asyncio.create_task(_drain(process, said))
+        yield base_url
+    finally:
+        status = await _stopped(process)
+        if reader is not None:
+            await reader
+    if status != 0:
+        raise AssertionError(
+            f"penstock up: expected exit status 0 after SIGTERM, got {status}\n{''.join(said)}"
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """What a child process sees: no setting of this shell, and the package under test importable."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    sources = Path(penstock.__path__[0]).resolve().parent
+    return {**kept, "PYTHONPATH": str(sources), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
+
+def url_in(line: str) -> str | None:
+    """The loopback address that a line of the server's greeting names, if any."""
+    found = _URL.search(line)
+    return found.group(0) if found else None
+
+
+async def until_ready(base_url: str) -> None:
+    """Return once `/readyz` answers 200; fail after the start deadline."""
+    last = "no answer"
+    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
+    async with aiohttp.ClientSession() as session:
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                async with session.get(f"{base_url}/readyz") as response:
+                    if response.status == 200:
+                        return
+                    last = f"{response.status} {await response.text()}"
+            except aiohttp.ClientConnectionError as error:
+                last = repr(error)
+            await asyncio.sleep(_READY_INTERVAL_S)
+    raise AssertionError(f"{base_url}/readyz: expected 200 within {START_DEADLINE_S:g} s, last: {last}")
+
+
+def _secrets_file(directory: Path, secrets: Mapping[str, Json]) -> Path:
+    path = directory / "secrets.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(dict(secrets)), "utf8")
+    return path
+
+
+async def _announced_url(process: asyncio.subprocess.Process, said: list[str]) -> str:
+    if process.stdout is None:
+        raise AssertionError("penstock up: no standard output to read")
+    while line := (await process.stdout.readline()).decode("utf8", "replace"):
+        said.append(line)
+        if (base_url := url_in(line)) is not None:
+            return base_url
+    raise AssertionError(f"penstock up: ended before it named its address:\n{''.join(said)}")
+
+
+async def _drain(process: asyncio.subprocess.Process, said: list[str]) -> None:
+    if process.stdout is not None:
+        while line := await process.stdout.readline():
+            said.append(line.decode("utf8", "replace"))
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> int:
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_DEADLINE_S):
+            return await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise AssertionError(f"penstock up: still alive {STOP_DEADLINE_S:g} s after SIGTERM") from None
