@@ -1,7 +1,7 @@
 """Durations of the DSL: literal (ISO 8601 or a map) or an expression that yields one."""
 
 import re
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -35,7 +35,13 @@ def duration_ms(value: Json) -> int | str:
 
     Years count 365 days and months 30 (ISO 8601 leaves both open; DSL reference, "Duration").
     """
-    total = _map_ms(value) if isinstance(value, dict) else _iso_ms(value) if isinstance(value, str) else None
+    total = (
+        _map_ms(cast("dict[str, Json]", value))
+        if isinstance(value, dict)
+        else _iso_ms(value)
+        if isinstance(value, str)
+        else None
+    )
     if total is None:
         return f"not a duration: {value!r}; write for example PT1M30S or {{minutes: 1, seconds: 30}}"
     if total > MAX_WAIT_MS:

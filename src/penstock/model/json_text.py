@@ -14,7 +14,7 @@ from penstock.model.text_error import TextError
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
-class NotJson(Exception):
+class NotJsonError(Exception):
     """The text is not JSON; it may still be YAML."""
 
     def __init__(self, problem: TextError) -> None:
@@ -22,27 +22,27 @@ class NotJson(Exception):
         self.problem = problem
 
 
-class _DuplicateKey(Exception):
+class _DuplicateKeyError(Exception):
     pass
 
 
-class _Unlike(Exception):
+class _ConstantError(Exception):
     """A constant that JSON does not have."""
 
 
 def parse(text: str) -> Json:
-    """The data; `NotJson` when the syntax is not JSON's, `TextError` when it is JSON that a document may not be."""
+    """The data; `NotJsonError` when the syntax is not JSON's, `TextError` when a document may not hold it."""
     try:
         data = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        raise NotJson(TextError(message, "syntax", error.lineno, error.colno)) from None
-    except _DuplicateKey as error:
+        raise NotJsonError(TextError(message, "syntax", error.lineno, error.colno)) from None
+    except _DuplicateKeyError as error:
         line, column = _duplicate_place(text)
         raise TextError(
             f"the key {str(error)[:100]!r} stands twice in one object", "duplicate-key", line, column
         ) from None
-    except _Unlike as error:
+    except _ConstantError as error:
         raise TextError(f"{error} is not a JSON number", "value", 1, 1) from None
     except RecursionError:
         raise TextError(f"nested deeper than {MAX_DOCUMENT_DEPTH} levels", "too-deep", 1, 1) from None
@@ -63,13 +63,13 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _DuplicateKey(key)
+                raise _DuplicateKeyError(key)
             seen.add(key)
     return members
 
 
 def _refuse_constant(name: str) -> Json:
-    raise _Unlike(name)
+    raise _ConstantError(name)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
@@ -94,28 +94,28 @@ def _duplicate_place(text: str) -> tuple[int, int]:
 
 
 def _scan(text: str, *, stop_at_duplicate: bool) -> Place:
-    """One pass over the tokens with an explicit stack; the place of the first duplicate key when asked for."""
+    """One pass over the tokens, with its own stack; the place of the first duplicate key when asked for."""
     root = Place(1, 1)
     open_places: list[Place] = []
     key: tuple[str, int, int] | None = None
-    for token, line, column in _tokens(text):
-        if token in "]}":
+    for lexeme, line, column in _tokens(text):
+        if lexeme in "]}":
             open_places.pop()
-        elif token in ",:":
+        elif lexeme in ",:":
             continue
         elif open_places and isinstance(open_places[-1].children, dict) and key is None:
-            key = (json.loads(token, strict=False), line, column)
+            key = (json.loads(lexeme, strict=False), line, column)
             if stop_at_duplicate and key[0] in open_places[-1].children:
                 return Place(line, column)
         else:
             place = Place(line, column, *(key[1:] if key else (0, 0)))
-            place.children = {} if token == "{" else [] if token == "[" else None
+            place.children = {} if lexeme == "{" else [] if lexeme == "[" else None
             if not open_places:
                 root = place
             else:
                 _attach(open_places[-1], key[0] if key else None, place)
             key = None
-            if token in "{[":
+            if lexeme in "{[":
                 open_places.append(place)
     return root
 

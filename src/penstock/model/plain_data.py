@@ -1,15 +1,23 @@
 """Checks that a value is plain JSON data within the limits, without recursion."""
 
 import math
+from typing import TypeGuard, cast
 
 import msgspec
 
 from penstock.model import pointers
-from penstock.model.json_value import Json
+from penstock.model.json_value import MAX_INTEGER, MIN_INTEGER, Json
 from penstock.model.limits import MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_NODES
 
-MIN_INTEGER = -(2**63)
-MAX_INTEGER = 2**63 - 1
+
+def is_map(value: Json) -> TypeGuard[dict[str, Json]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Json) -> TypeGuard[list[Json]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -48,7 +56,7 @@ def _push_members(
             (member, pointers.join(pointer, index), depth + 1) for index, member in enumerate(item)
         )
         return None
-    for key, member in item.items():
+    for key, member in cast("dict[Json, Json]", item).items():
         if not isinstance(key, str):
             return Problem(pointer, f"the key {key!r} is not a string", "key")
         problem = _scalar_problem(key, pointer)

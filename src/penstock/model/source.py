@@ -1,7 +1,7 @@
 """Reads the text of a document (YAML 1.2 or JSON) to plain data, and knows where each value stands.
 
-Reading is total under limits: whatever the text, it ends with data or with one `UnreadableDocument`; never with
-a recursion error, and never after expanding more than the limits allow.
+Reading is total under limits: whatever the text, it ends with data or with one `UnreadableDocument`; never
+with a recursion error, and never after expanding more than the limits allow.
 """
 
 from collections.abc import Callable
@@ -60,9 +60,9 @@ class Source:
 def read_source(text: str | bytes, *, name: str = "<document>") -> Source:
     """The data of a YAML 1.2 (core schema) or JSON text, with positions.
 
-    Keys are always texts (`on` stays `on`); dates stay texts. Refused with `UnreadableDocument`: duplicate keys,
-    merge keys, tags beyond the core schema, several documents, aliases that expand beyond the limits, integers
-    beyond 64 bits, NaN and infinities.
+    Keys are always texts (`on` stays `on`); dates stay texts. Refused with `UnreadableDocument`: duplicate
+    keys, merge keys, tags beyond the core schema, several documents, aliases that expand beyond the limits,
+    integers beyond 64 bits, NaN and infinities.
     """
     decoded = _decode(text)
     try:
@@ -108,7 +108,7 @@ def _read_braces(text: str, name: str) -> Source:
     """JSON, or YAML in flow style, which also begins with a brace; a mistake is told in terms of JSON."""
     try:
         data = json_text.parse(text)
-    except json_text.NotJson as error:
+    except json_text.NotJsonError as error:
         try:
             return _read_yaml(text, name)
         except TextError:

@@ -3,11 +3,10 @@
 import re
 from typing import Final
 
-from ruamel.yaml.events import ScalarEvent
-
 from penstock.model import plain_data
 from penstock.model.json_value import Json
 from penstock.model.text_error import TextError
+from penstock.model.yaml_events import YamlEvent
 
 _CORE: Final = "tag:yaml.org,2002:"
 _WORDS: Final[dict[str, Json]] = {
@@ -22,11 +21,11 @@ _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MOST_DIGITS: Final = 40  # more than any 64-bit integer has, in any base
 
 
-def value_of(event: ScalarEvent, line: int, column: int) -> Json:
+def value_of(event: YamlEvent) -> Json:
     """The value of a scalar; `TextError` when the document may not hold it."""
-    tag: str | None = event.tag
+    tag, line, column = event.tag, event.line, event.column
     if tag is None:
-        value = resolve(event.value) if event.implicit[0] else event.value
+        value = resolve(event.value) if event.plain else event.value
     elif tag == "!" or tag == _CORE + "str":
         value = event.value
     elif tag.startswith(_CORE) and _type_of(resolve(event.value)) == tag.removeprefix(_CORE):
@@ -39,14 +38,14 @@ def value_of(event: ScalarEvent, line: int, column: int) -> Json:
     return value
 
 
-def key_of(event: ScalarEvent, line: int, column: int) -> str:
+def key_of(event: YamlEvent) -> str:
     """The text of a key, whatever it would mean as a value; merge keys are refused: YAML 1.2 has none."""
-    plain = bool(event.implicit[0]) and event.tag is None
+    line, column = event.line, event.column
     if event.tag not in (None, "!", _CORE + "str"):
         raise TextError(f"the tag {event.tag!r} is not supported on a key", "tag", line, column)
-    if plain and event.value == "<<":
+    if event.plain and event.value == "<<":
         raise TextError("merge keys (<<) are not supported; write the members out", "merge-key", line, column)
-    if plain and event.value == "":
+    if event.plain and event.value == "":
         raise TextError("a key is missing", "key", line, column)
     if not plain_data.is_unicode(event.value):
         raise TextError("a key holds half of a surrogate pair", "value", line, column)
@@ -60,9 +59,9 @@ def resolve(text: str) -> Json:
     if _DECIMAL.fullmatch(text):
         return int(text) if len(text) <= _MOST_DIGITS else float("inf")
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8) if len(text) <= _MOST_DIGITS else float("inf")
+        return int(text, 0) if len(text) <= _MOST_DIGITS else float("inf")
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16) if len(text) <= _MOST_DIGITS else float("inf")
+        return int(text, 0) if len(text) <= _MOST_DIGITS else float("inf")
     if _FLOAT.fullmatch(text):
         return float(text)
     if _NOT_FINITE.fullmatch(text):

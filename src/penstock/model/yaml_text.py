@@ -1,32 +1,19 @@
 """YAML 1.2 text to data and places, built from the parser's events without recursion.
 
-The parser's own constructors are not used: this one knows the core schema only (no dates, no `yes`), keeps every
-key a text, and counts what aliases would expand to before anything is expanded.
+The parser's own constructors are not used: this one knows the core schema only (no dates, no `yes`), keeps
+every key a text, and counts what aliases would expand to before anything is expanded.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
-from ruamel.yaml.reader import ReaderError
 
 from penstock.model import yaml_scalars
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_NODES
 from penstock.model.places import Place
 from penstock.model.text_error import TextError
+from penstock.model.yaml_events import YamlEvent, events_of
 
 _COLLECTION_TAGS: Final = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
@@ -48,41 +35,9 @@ class _Node(msgspec.Struct):
 def parse(text: str) -> tuple[Json, Place]:
     """The data and the places of one YAML document; `TextError` when it is none, or beyond the limits."""
     builder = _Builder()
-    for event in _events(text):
+    for event in events_of(text):
         builder.take(event)
     return builder.result()
-
-
-def _events(text: str) -> Iterator[Event]:
-    events = iter(YAML(typ="safe", pure=True).parse(text))
-    while True:
-        try:
-            event = next(events)
-        except StopIteration:
-            return
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise TextError(f"not YAML: {error.problem or error.context}", "syntax", line, column) from None
-        except ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            raise TextError("not YAML: a character that is not allowed", "syntax", line, 1) from None
-        except (
-            YAMLError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            LookupError,
-            AssertionError,
-            OverflowError,
-        ) as error:
-            # The parser trips over some broken texts in its own code; that too is a broken text.
-            raise TextError(f"not YAML: {type(error).__name__} while reading", "syntax", 1, 1) from None
-        yield event
-
-
-def _where(event: Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 class _Builder:
@@ -94,51 +49,52 @@ class _Builder:
         self._root: _Node | None = None
         self._documents = 0
 
-    def take(self, event: Event) -> None:
-        match event:
-            case DocumentStartEvent():
+    def take(self, event: YamlEvent) -> None:
+        match event.kind:
+            case "document":
                 self._documents += 1
                 if self._documents > 1:
-                    raise TextError("a second document in one text", "several-documents", *_where(event))
-            case ScalarEvent():
+                    message = "a second document in one text"
+                    raise TextError(message, "several-documents", event.line, event.column)
+            case "scalar":
                 self._scalar(event)
-            case MappingStartEvent() | SequenceStartEvent():
+            case "map" | "list":
                 self._start(event)
-            case MappingEndEvent() | SequenceEndEvent():
+            case "end":
                 node = self._open.pop()
                 self._remember(node)
-                self._add(node, _where(event))
-            case AliasEvent():
+                self._add(node, (event.line, event.column))
+            case "alias":
                 self._alias(event)
             case _:
-                pass
+                assert_never(event.kind)
 
     def result(self) -> tuple[Json, Place]:
         if self._root is None:
             raise TextError("the document is empty", "empty", 1, 1)
         return self._root.value, self._root.place
 
-    def _scalar(self, event: ScalarEvent) -> None:
-        line, column = _where(event)
+    def _scalar(self, event: YamlEvent) -> None:
+        line, column = event.line, event.column
         parent = self._open[-1] if self._open else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             self._key(parent, event, line, column)
             return
-        value = yaml_scalars.value_of(event, line, column)
+        value = yaml_scalars.value_of(event)
         node = _Node(value, Place(line, column), size=len(event.value), anchor=event.anchor)
         self._remember(node)
         self._add(node, (line, column))
 
-    def _key(self, parent: _Node, event: ScalarEvent, line: int, column: int) -> None:
-        key = yaml_scalars.key_of(event, line, column)
+    def _key(self, parent: _Node, event: YamlEvent, line: int, column: int) -> None:
+        key = yaml_scalars.key_of(event)
         if key in parent.value:
             raise TextError(f"the key {key[:100]!r} stands twice in one map", "duplicate-key", line, column)
         parent.key, parent.key_line, parent.key_column = key, line, column
         if event.anchor is not None:
             self._remember(_Node(key, Place(line, column), size=len(key), anchor=event.anchor))
 
-    def _start(self, event: MappingStartEvent | SequenceStartEvent) -> None:
-        line, column = _where(event)
+    def _start(self, event: YamlEvent) -> None:
+        line, column = event.line, event.column
         parent = self._open[-1] if self._open else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             raise TextError("a map or a list cannot be a key", "key", line, column)
@@ -146,18 +102,18 @@ class _Builder:
             raise TextError(f"the tag {event.tag!r} is not supported", "tag", line, column)
         if len(self._open) >= MAX_DOCUMENT_DEPTH:
             raise TextError(f"nested deeper than {MAX_DOCUMENT_DEPTH} levels", "too-deep", line, column)
-        mapping = isinstance(event, MappingStartEvent)
+        mapping = event.kind == "map"
         place = Place(line, column, children={} if mapping else [])
         self._open.append(_Node({} if mapping else [], place, anchor=event.anchor))
 
-    def _alias(self, event: AliasEvent) -> None:
-        line, column = _where(event)
-        anchored = self._anchors.get(event.anchor)
+    def _alias(self, event: YamlEvent) -> None:
+        line, column = event.line, event.column
+        anchored = self._anchors.get(event.value)
         parent = self._open[-1] if self._open else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             raise TextError("an alias cannot be a key", "key", line, column)
         if anchored is None:
-            raise TextError(f"the alias *{event.anchor} names no finished anchor", "alias", line, column)
+            raise TextError(f"the alias *{event.value[:40]} names no finished anchor", "alias", line, column)
         place = Place(line, column, children=anchored.place.children)
         node = _Node(anchored.value, place, anchored.nodes, anchored.size, anchored.height)
         if len(self._open) + node.height > MAX_DOCUMENT_DEPTH + 1:

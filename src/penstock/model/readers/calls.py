@@ -5,6 +5,7 @@ from typing import Final, cast
 
 from penstock.model.data_flow import Endpoint, ExternalResource
 from penstock.model.json_value import Json
+from penstock.model.plain_data import is_list, is_map
 from penstock.model.readers.data_flow import is_relative, read_authentication, read_endpoint, read_resource
 from penstock.model.readers.node import Fields, Node
 from penstock.model.readers.other_calls import READERS
@@ -51,7 +52,7 @@ def _read_function(task: Fields, name: str) -> CallFunction:
     if not task.has("with"):
         return CallFunction(name=name)
     arguments = task.node_of("with")
-    if not isinstance(arguments.value, dict):
+    if not is_map(arguments.value):
         arguments.wrong_type("a map")
         return CallFunction(name=name)
     (read_data if name in reading.functions else read_call_data)(arguments)
@@ -109,11 +110,11 @@ def _read_pairs(node: Node, *, lists: bool) -> Json:
     if is_expression(node.value):
         note_text(node, "call")
         return node.value
-    if not isinstance(node.value, dict):
+    if not is_map(node.value):
         node.wrong_type("a map or a ${ } expression")
         return None
     for _, member in node.members():
-        if isinstance(member.value, dict) or (isinstance(member.value, list) and not lists):
+        if is_map(member.value) or (is_list(member.value) and not lists):
             member.wrong_type("a text")
         read_call_data(member)
     return node.value
@@ -124,14 +125,14 @@ def _read_openapi(node: Node) -> CallOpenApi:
     fields = Fields(node, keys, ("document", "operationId"))
     parameters = fields.node_of("parameters")
     if fields.has("parameters"):
-        if isinstance(parameters.value, dict):
+        if is_map(parameters.value):
             read_call_data(parameters)
         else:
             parameters.wrong_type("a map")
     return CallOpenApi(
         document=fields.read("document", read_resource, ExternalResource(endpoint=_NO_ENDPOINT)),
         operation_id=fields.read("operationId", read_call_text, ""),
-        parameters=parameters.value if isinstance(parameters.value, dict) else {},
+        parameters=parameters.value if is_map(parameters.value) else {},
         authentication=fields.read("authentication", read_authentication, None),
         output=fields.read("output", _read_output_format, "content"),
         redirect=fields.read("redirect", read_boolean, False),

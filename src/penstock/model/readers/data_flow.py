@@ -15,6 +15,7 @@ from penstock.model.data_flow import (
     SchemaReference,
 )
 from penstock.model.diagnostics import suggestion
+from penstock.model.plain_data import is_map
 from penstock.model.readers.node import Fields, Node
 from penstock.model.readers.oauth import check_oauth
 from penstock.model.readers.values import (
@@ -56,7 +57,7 @@ def is_relative(uri: str) -> bool:
 def read_endpoint(node: Node) -> Endpoint:
     if isinstance(node.value, str):
         return Endpoint(uri=read_uri(node))
-    if not isinstance(node.value, dict):
+    if not is_map(node.value):
         node.wrong_type("a URI or a map with the key 'uri'")
         return Endpoint(uri="")
     fields = Fields(node, ("uri", "authentication"), ("uri",))
@@ -99,7 +100,7 @@ def read_output(node: Node) -> OutputDefinition:
 
 def read_authentication(node: Node) -> Authentication | None:
     """A policy inline, or `use`: the name of one under `use.authentications`."""
-    if not isinstance(node.value, dict) or "use" not in node.value:
+    if not is_map(node.value) or "use" not in node.value:
         return read_policy(node)
     fields = Fields(node, ("use",))
     name = fields.read("use", read_name, "")
@@ -133,7 +134,7 @@ def read_policy(node: Node) -> Authentication | None:
     fields = Fields(node, _SCHEMES)
     schemes = [scheme for scheme in _SCHEMES if fields.has(scheme)]
     if len(schemes) != 1:
-        if isinstance(node.value, dict):
+        if is_map(node.value):
             node.error(f"an authentication has exactly one of {', '.join(_SCHEMES)}", "authentication")
         return None
     settings = fields.node_of(schemes[0])
@@ -152,7 +153,7 @@ def read_policy(node: Node) -> Authentication | None:
 
 def _names_secret(settings: Node) -> str | None:
     """The secret under `use`, which must be declared; None when the fields stand inline."""
-    if not isinstance(settings.value, dict) or "use" not in settings.value:
+    if not is_map(settings.value) or "use" not in settings.value:
         return None
     fields = Fields(settings, ("use",))
     name = fields.read("use", read_name, "")

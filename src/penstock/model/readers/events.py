@@ -5,6 +5,7 @@ from typing import Final, cast
 
 from penstock.model.event_filters import Correlation, EventFilter, EventStrategy, ReadAs
 from penstock.model.json_value import Json
+from penstock.model.plain_data import is_map
 from penstock.model.readers.data_flow import read_uri
 from penstock.model.readers.node import Fields, Node
 from penstock.model.readers.values import (
@@ -68,11 +69,11 @@ def _read_correlations(node: Node) -> tuple[Correlation, ...]:
 
 
 def read_strategy(node: Node, *, inner: bool = False) -> EventStrategy:
-    """Exactly one of `one`, `all`, `any`; `inner` is a strategy under `until`, which has no `until` itself."""
+    """Exactly one of `one`, `all`, `any`; `inner` is a strategy under `until`, which has none itself."""
     fields = Fields(node, ("one", "all", "any") if inner else ("one", "all", "any", "until"))
     modes = [mode for mode in ("one", "all", "any") if fields.has(mode)]
     if len(modes) != 1:
-        if isinstance(node.value, dict):
+        if is_map(node.value):
             node.error("exactly one of one, all, any says which events are consumed", "choice")
         return EventStrategy(mode="one", filters=())
     if fields.has("until") and modes[0] != "any" and not inner:
@@ -91,7 +92,7 @@ def _read_any(fields: Fields, filters: tuple[EventFilter, ...]) -> EventStrategy
         return EventStrategy(mode="any", filters=filters, forever=True)
     if isinstance(until.value, str):
         return EventStrategy(mode="any", filters=filters, until=read_condition(until))
-    if isinstance(until.value, dict):
+    if is_map(until.value):
         return EventStrategy(mode="any", filters=filters, until_strategy=read_strategy(until, inner=True))
     if fields.has("until"):
         until.wrong_type("an expression, a consumption strategy or false")

@@ -1,5 +1,5 @@
-"""What every reader works with: a value with its pointer (`Node`), an object's members (`Fields`), and what is
-collected on the way (`Reading`).
+"""What every reader works with: a value with its pointer (`Node`), an object's members (`Fields`), and what
+is collected on the way (`Reading`).
 
 A reader never raises: it reports and returns a stand-in value, so that one pass finds every mistake. When an
 error was reported, the values are thrown away.
@@ -16,6 +16,7 @@ from penstock.model.diagnostics import Diagnostic, Severity, suggestion
 from penstock.model.durations import Duration
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_DIAGNOSTICS
+from penstock.model.plain_data import is_list, is_map
 from penstock.model.policies import ErrorDefinition, RetryPolicy
 from penstock.model.source import Source
 
@@ -27,8 +28,8 @@ SiteKind = Literal["condition", "transform", "value", "call"]
 class ExpressionSite(msgspec.Struct, frozen=True):
     """A place whose text is an expression. `text` is as written, with or without `${ }`.
 
-    `condition` and `transform` places are expressions by type; `value` is a `${ }` string in data; `call` is one
-    inside a call, which is evaluated at dispatch when it names a secret.
+    `condition` and `transform` places are expressions by type; `value` is a `${ }` string in data; `call` is
+    one inside a call, which is evaluated at dispatch when it names a secret.
     """
 
     pointer: str
@@ -113,7 +114,7 @@ class Node:
 
     def items(self) -> "Iterator[Node]":
         """The items of a list; reports and yields nothing when it is none."""
-        if not isinstance(self.value, list):
+        if not is_list(self.value):
             self.wrong_type("a list")
             return
         for index, value in enumerate(self.value):
@@ -121,7 +122,7 @@ class Node:
 
     def members(self) -> "Iterator[tuple[str, Node]]":
         """The members of an object; reports and yields nothing when it is none."""
-        if not isinstance(self.value, dict):
+        if not is_map(self.value):
             self.wrong_type("a map")
             return
         for key, value in self.value.items():
@@ -138,7 +139,7 @@ def describe(value: Json) -> str:
         return f"the number {value}"
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
-    return "a list" if isinstance(value, list) else "a map"
+    return "a list" if is_list(value) else "a map"
 
 
 class Fields:
@@ -149,7 +150,7 @@ class Fields:
     ) -> None:
         self.node = node
         self.values: dict[str, Json] = {}
-        if not isinstance(node.value, dict):
+        if not is_map(node.value):
             node.wrong_type("a map")
             return
         self.values = node.value

@@ -23,16 +23,17 @@ Kind = Literal["asyncapi", "grpc", "a2a", "mcp"]
 
 _A2A_METHODS: Final = (
     "message/send", "message/stream", "tasks/get", "tasks/list", "tasks/cancel", "tasks/resubscribe",
-    "tasks/pushNotificationConfig/set", "tasks/pushNotificationConfig/get", "tasks/pushNotificationConfig/list",
-    "tasks/pushNotificationConfig/delete", "agent/getAuthenticatedExtendedCard",
+    "tasks/pushNotificationConfig/set", "tasks/pushNotificationConfig/get",
+    "tasks/pushNotificationConfig/list", "tasks/pushNotificationConfig/delete",
+    "agent/getAuthenticatedExtendedCard",
 )  # fmt: skip
 _MCP_METHODS: Final = (
     "tools/list", "tools/call", "prompts/list", "prompts/get",
     "resources/list", "resources/read", "resources/templates/list",
 )  # fmt: skip
 _PROTOCOLS: Final = (
-    "amqp", "amqp1", "anypointmq", "googlepubsub", "http", "ibmmq", "jms", "kafka", "mercure", "mqtt", "mqtt5",
-    "nats", "pulsar", "redis", "sns", "solace", "sqs", "stomp", "ws",
+    "amqp", "amqp1", "anypointmq", "googlepubsub", "http", "ibmmq", "jms", "kafka", "mercure", "mqtt",
+    "mqtt5", "nats", "pulsar", "redis", "sns", "solace", "sqs", "stomp", "ws",
 )  # fmt: skip
 
 

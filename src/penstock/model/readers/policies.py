@@ -5,6 +5,7 @@ from typing import Literal, TypeVar
 from penstock.model.diagnostics import suggestion
 from penstock.model.durations import Duration
 from penstock.model.limits import MAX_RETRIES
+from penstock.model.plain_data import is_map
 from penstock.model.policies import ErrorDefinition, ErrorFilter, RetryPolicy
 from penstock.model.readers.data_flow import read_uri
 from penstock.model.readers.node import Fields, Node
@@ -120,9 +121,9 @@ def _read_count(node: Node) -> int:
 def _read_backoff(node: Node) -> Backoff:
     kinds: tuple[Backoff, ...] = ("constant", "linear", "exponential")
     fields = Fields(node, kinds)
-    chosen = [kind for kind in kinds if fields.has(kind)]
+    chosen: list[Backoff] = [kind for kind in kinds if fields.has(kind)]
     if len(chosen) != 1:
-        if isinstance(node.value, dict):
+        if is_map(node.value):
             node.error("a backoff is exactly one of constant, linear, exponential", "choice")
         return "constant"
     Fields(fields.node_of(chosen[0]), (), open_=True)

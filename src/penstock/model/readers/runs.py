@@ -2,6 +2,7 @@
 
 from typing import Final, Literal
 
+from penstock.model.plain_data import is_map
 from penstock.model.readers.data_flow import read_resource
 from penstock.model.readers.node import Fields, Node
 from penstock.model.readers.values import (
@@ -32,7 +33,7 @@ def read_run(node: Node) -> tuple[RunWorkflow | RunProcess, bool]:
     returned = fields.read("return", lambda member: read_choice(member, _RETURNS), "stdout")
     kinds = [kind for kind in _KINDS if fields.has(kind)]
     if len(kinds) != 1:
-        if isinstance(node.value, dict):
+        if is_map(node.value):
             node.error("a run task runs exactly one of container, script, shell, workflow", "choice")
         return RunWorkflow(namespace="", name="", version=_LATEST), awaits
     settings = fields.node_of(kinds[0])
@@ -114,7 +115,7 @@ def _check_shell(node: Node) -> None:
 
 def _read_arguments(node: Node) -> None:
     """A list of texts, or the older map of named values."""
-    if isinstance(node.value, dict) or is_expression(node.value):
+    if is_map(node.value) or is_expression(node.value):
         read_data(node)
         return
     for item in node.items():

@@ -7,6 +7,7 @@ from typing import Any, Final
 from penstock.model.diagnostics import suggestion
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_TASKS
+from penstock.model.plain_data import is_list, is_map
 from penstock.model.readers.calls import read_call
 from penstock.model.readers.catch import read_catch
 from penstock.model.readers.data_flow import read_input, read_output
@@ -64,7 +65,7 @@ def _named_items(node: Node) -> list[tuple[str, Node]]:
     named: list[tuple[str, Node]] = []
     seen: set[str] = set()
     for item in node.items():
-        if not isinstance(item.value, dict):
+        if not is_map(item.value):
             item.wrong_type("a map with one key, the task's name")
             continue
         if len(item.value) != 1:
@@ -108,7 +109,7 @@ def read_task(node: Node, scope: Scope) -> Task:
 
 
 def _kind_of(node: Node) -> str | None:
-    if not isinstance(node.value, dict):
+    if not is_map(node.value):
         node.wrong_type("a task")
         return None
     kinds = [kind for kind in _KINDS if kind in node.value and not (kind == "do" and "for" in node.value)]
@@ -131,7 +132,7 @@ def _read_do(fields: Fields, scope: Scope, base: dict[str, Any]) -> Task:
 def _read_set(fields: Fields, scope: Scope, base: dict[str, Any]) -> Task:
     _note(fields, "set")
     value = fields.node_of("set")
-    if not isinstance(value.value, dict) and not is_expression(value.value):
+    if not is_map(value.value) and not is_expression(value.value):
         value.wrong_type("a map or a ${ } expression")
     elif value.value == {}:
         value.error("'set' has at least one key", "empty")
@@ -143,7 +144,7 @@ def _read_switch(fields: Fields, scope: Scope, base: dict[str, Any]) -> Task:
     node = fields.node_of("switch")
     cases: list[SwitchCase] = []
     for item in node.items():
-        if not isinstance(item.value, dict) or len(item.value) != 1:
+        if not is_map(item.value) or len(item.value) != 1:
             item.error("an item of a switch is a map with exactly one key, the case's name", "item")
             continue
         cases.extend(_read_case(name, case, scope) for name, case in item.members())
@@ -176,7 +177,7 @@ def _read_for(fields: Fields, scope: Scope, base: dict[str, Any]) -> Task:
 
 
 def _read_collection(node: Node) -> Json:
-    if isinstance(node.value, list):
+    if is_list(node.value):
         return read_data(node)
     if isinstance(node.value, str):
         return read_condition(node)

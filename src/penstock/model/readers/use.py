@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from penstock.model.durations import Duration
 from penstock.model.json_value import Json
+from penstock.model.plain_data import is_map
 from penstock.model.policies import ErrorDefinition, RetryPolicy
 from penstock.model.readers.data_flow import read_endpoint, read_policy
 from penstock.model.readers.node import Fields, Node
@@ -38,7 +39,7 @@ def read_use(node: Node) -> Use:
     reading.timeouts = fields.read("timeouts", _reader_of(_inline(read_timeout, Duration(ms=0))), {})
     reading.retries = fields.read("retries", _reader_of(_inline(read_retry, RetryPolicy())), {})
     functions = fields.plain("functions")
-    reading.functions = frozenset(functions) if isinstance(functions, dict) else ()
+    reading.functions = frozenset(functions) if is_map(functions) else ()
     return Use(
         authentications=reading.authentications,
         catalogs=fields.read("catalogs", _read_catalogs, {}),
@@ -76,13 +77,13 @@ def _read_catalogs(node: Node) -> dict[str, Json]:
     for _, member in node.members():
         node.reading.note("catalogs", member.pointer)
         Fields(member, ("endpoint",), ("endpoint",)).read("endpoint", read_endpoint, None)
-    return node.value if isinstance(node.value, dict) else {}
+    return node.value if is_map(node.value) else {}
 
 
 def _read_extensions(node: Node) -> tuple[Extension, ...]:
     extensions: list[Extension] = []
     for item in node.items():
-        if not isinstance(item.value, dict) or len(item.value) != 1:
+        if not is_map(item.value) or len(item.value) != 1:
             item.error(
                 "an item of the extensions is a map with exactly one key, the extension's name", "item"
             )

@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock.model.durations import Duration, duration_ms
 from penstock.model.json_value import Json
+from penstock.model.plain_data import is_list, is_map
 from penstock.model.readers.node import ExpressionSite, Fields, Node, SiteKind, TextSite
 
 _EXPRESSION: Final = re.compile(r"\s*\$\{.+\}\s*", re.DOTALL)
@@ -21,7 +22,7 @@ _LONGEST_VERSION: Final = 256
 
 
 def is_expression(value: Json) -> bool:
-    """Whether a value is a whole-string `${ }` expression (strict mode of the DSL; newlines allowed inside)."""
+    """Whether a value is a whole-string `${ }` expression (strict mode of the DSL); it may span lines."""
     return isinstance(value, str) and _EXPRESSION.fullmatch(value) is not None
 
 
@@ -55,7 +56,7 @@ def read_integer(node: Node) -> int:
 
 
 def read_object(node: Node) -> dict[str, Json]:
-    if not isinstance(node.value, dict):
+    if not is_map(node.value):
         node.wrong_type("a map")
         return {}
     return node.value
@@ -124,7 +125,7 @@ def read_transform(node: Node) -> Json:
     """`from` and `as`: an expression text, or an object that is walked."""
     if isinstance(node.value, str):
         return _read_expression(node, "transform")
-    if isinstance(node.value, dict):
+    if is_map(node.value):
         return read_data(node)
     node.wrong_type("an expression or a map")
     return None
@@ -146,9 +147,9 @@ def _walk(node: Node, kind: SiteKind) -> Json:
         item = pending.pop()
         if isinstance(item.value, str):
             note_text(item, kind)
-        elif isinstance(item.value, list):
+        elif is_list(item.value):
             pending.extend(item.member(index, value) for index, value in enumerate(item.value))
-        elif isinstance(item.value, dict):
+        elif is_map(item.value):
             pending.extend(item.member(key, value) for key, value in item.value.items())
     return node.value
 
@@ -182,7 +183,7 @@ def read_duration(node: Node) -> Duration:
     if isinstance(node.value, str) and is_expression(node.value):
         node.reading.expressions.append(ExpressionSite(node.pointer, node.value, "value"))
         return Duration(expression=node.value.strip()[2:-1].strip())
-    if isinstance(node.value, dict):
+    if is_map(node.value):
         Fields(node, ("days", "hours", "minutes", "seconds", "milliseconds"))
     elif isinstance(node.value, str) and len(node.value) > _LONGEST_DURATION:
         node.error("not a duration: the text is too long", "duration")

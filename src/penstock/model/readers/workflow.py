@@ -3,6 +3,7 @@
 import re
 from typing import Final, Literal, cast
 
+from penstock.model.plain_data import is_map
 from penstock.model.readers.data_flow import read_input, read_output
 from penstock.model.readers.events import read_read_as, read_strategy
 from penstock.model.readers.node import Fields, Node
@@ -34,7 +35,7 @@ def read_workflow(node: Node) -> Workflow:
         else None
     )
     use = fields.read("use", read_use, Use())
-    workflow = Workflow(
+    return Workflow(
         identity=_read_identity(document),
         dsl=document.read("dsl", _read_dsl, "") if document else "",
         definition=fields.values,
@@ -50,7 +51,6 @@ def read_workflow(node: Node) -> Workflow:
         schedule=fields.read("schedule", _read_schedule, None),
         mode=fields.read("evaluate", _read_evaluate, "strict"),
     )
-    return workflow
 
 
 def _read_identity(document: Fields | None) -> WorkflowIdentity:
@@ -73,7 +73,7 @@ def _read_dsl(node: Node) -> str:
 def _read_schedule(node: Node) -> Schedule:
     fields = Fields(node, ("every", "cron", "after", "on", "read"))
     node.reading.note("schedule", node.pointer)
-    if isinstance(node.value, dict) and not any(fields.has(key) for key in ("every", "cron", "after", "on")):
+    if is_map(node.value) and not any(fields.has(key) for key in ("every", "cron", "after", "on")):
         node.error("a schedule has at least one of every, cron, after, on", "empty")
     if fields.has("read") and not fields.has("on"):
         fields.node_of("read").error("'read' goes with 'on' only", "choice", at_key=True)
