@@ -1,6 +1,7 @@
 """Where the shared conformance data is: outside this repository, because it tests more than this repository.
 
-`$PENSTOCK_CONFORMANCE` names the directory; without it, `../shared/conformance` beside the repository is taken.
+`$PENSTOCK_CONFORMANCE` names the directory; without it, `../shared/conformance` beside the repository is
+taken.
 Tests that need the data skip, saying so, when it is not there.
 """
 
@@ -17,7 +18,7 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 
 def conformance_dir(*parts: str) -> Path:
-    """The directory (or a path in it); skips the test, or the whole module while it is imported, if missing."""
+    """The directory (or a path in it); skips the test, or the module being imported, if missing."""
     named = os.environ.get("PENSTOCK_CONFORMANCE")
     root = Path(named) if named else REPOSITORY.parent / "shared" / "conformance"
     path = root.joinpath(*parts)

@@ -1,0 +1,1 @@
+"""Three small text services in three languages: tools for workflows to call."""
