@@ -19,6 +19,9 @@ CASES = read_http_cases(conformance_dir() / "machinery" / "http-cases.json")
 POSTMAN = [case for case in CASES if case.name.startswith("postman-")]
 
 ROWS_BY_NAME = {
+    "event-two-services-in-order": "M003",
+    "event-outputs-accumulate-and-feed-the-next-service": "M004",
+    "service-*": "M012",
     "event-data-envelope-not-unwrapped": "M096",
     "promised-*": "M097",
     "workflow-create-unknown-service": "M098",
@@ -41,8 +44,10 @@ FAILING_SERVICE = {
 def rows_of(case: HttpCase) -> list[str]:
     """The mission rows that a case is part of."""
     rows = ["M148"]
-    if case.group == "asserted" and case.target == "machinery":
-        rows.append("M094")
+    if case.group == "asserted":
+        rows += ["M011", "M094"] if case.target == "machinery" else ["M118"]
+    if case.expect["status"] == 502:
+        rows.append("M016")
     return rows + [row for pattern, row in ROWS_BY_NAME.items() if fnmatch(case.name, pattern)]
 
 
@@ -57,26 +62,26 @@ async def recorder() -> AsyncIterator[Recorder]:
 
 
 @pytest.fixture
-async def machinery(api: Api, services: ServiceBases, recorder: Recorder) -> AsyncIterator[MachineryRun]:
+def machinery(api: Api, services: ServiceBases, recorder: Recorder) -> MachineryRun:
     """A fresh server beside the three services and the recorder."""
-    async with (
-        api_client(services["upper"]) as upper,
-        api_client(services["reverse"]) as reverse,
-        api_client(services["space-counter"]) as space_counter,
-    ):
-        yield MachineryRun(
-            {"machinery": api, "upper": upper, "reverse": reverse, "space-counter": space_counter},
-            {
-                "MACHINERY_BASE": api.base_url,
-                "UPPER_BASE": services["upper"],
-                "REVERSE_BASE": services["reverse"],
-                "SPACE_BASE": services["space-counter"],
-                "RECORDER_BASE": recorder.base_url,
-            },
-        )
+    bases = {
+        "MACHINERY_BASE": api.base_url,
+        "UPPER_BASE": services["upper"],
+        "REVERSE_BASE": services["reverse"],
+        "SPACE_BASE": services["space-counter"],
+        "RECORDER_BASE": recorder.base_url,
+    }
+    return MachineryRun({"machinery": api}, bases)
 
 
-@pytest.mark.parametrize("case", [_as_parameter(case) for case in CASES])
+@pytest.mark.parametrize("case", [_as_parameter(case) for case in CASES if case.target != "machinery"])
+async def test_example_service_case(case: HttpCase, services: ServiceBases) -> None:
+    async with api_client(services[case.target]) as service:
+        problems = await MachineryRun({case.target: service}, {}).play(case)
+    assert not problems, f"case {case.name}:\n  " + "\n  ".join(problems)
+
+
+@pytest.mark.parametrize("case", [_as_parameter(case) for case in CASES if case.target == "machinery"])
 async def test_case(case: HttpCase, machinery: MachineryRun) -> None:
     earlier = POSTMAN[: POSTMAN.index(case)] if case in POSTMAN else []
     for before in earlier:
@@ -86,6 +91,7 @@ async def test_case(case: HttpCase, machinery: MachineryRun) -> None:
     assert not problems, f"case {case.name}:\n  " + "\n  ".join(problems)
 
 
+@pytest.mark.mission("M016")
 @pytest.mark.parametrize(("name", "service"), FAILING_SERVICE.items())
 async def test_failing_service_is_named(
     name: str, service: str, api: Api, services: ServiceBases, recorder: Recorder
@@ -101,6 +107,20 @@ async def test_failing_service_is_named(
     )
     called = [path for path, _ in recorder.received]
     assert "/rec/later" not in called, f"case {name}: later services: expected no call, actual {called!r}"
+
+
+@pytest.mark.mission("M058")
+async def test_missing_declared_input_is_named_and_nothing_is_called(api: Api, recorder: Recorder) -> None:
+    declared = [{"name": "message", "type": "string", "description": "short"}]
+    service = {"name": "rec", "address": f"{recorder.base_url}/rec/a", "inputs": declared}
+    (await api.send_json("POST", "/s", service)).expect(201)
+    stored = await api.send_json("POST", "/w", {"name": "needs", "services": ["rec"], "inputs": declared})
+    answer = await api.send_json("POST", f"/e/{stored.expect(201).body['workflow_id']}", {"other": 1})
+    answer.expect(422)
+    assert "message" in answer.text, (
+        f"body: expected the missing input's name 'message' in it, actual {answer}"
+    )
+    assert recorder.received == [], f"service calls: expected none, actual {recorder.received!r}"
 
 
 @pytest.mark.mission("M100")

@@ -16,7 +16,6 @@ from .support.expectation import Observed, differences
 from .support.harness import match, mock_http, substitute
 from .support.public_hosts import PUBLIC_HOSTS, pet_store_description, public_hosts
 from .support.refusals import Refusal, refused_constructs
-from .support.server import clean_environment, url_in
 
 CASES = read_cases(conformance_dir() / "serverless-workflow" / "cases")
 NEEDED_BY_KIND = {
@@ -249,16 +248,6 @@ def test_a_refusal_that_does_not_tell_enough_is_a_problem(answer: Answer) -> Non
 def test_a_refusal_that_is_no_problem_document_fails() -> None:
     with pytest.raises(AssertionError, match="application/problem"):
         refusal_problems(Answer("POST /x", 422, {"content-type": "text/plain"}, "no"), GRPC_TEXT, GRPC)
-
-
-def test_greeting_line_names_the_address() -> None:
-    assert url_in("  API   http://127.0.0.1:40123/docs\n") == "http://127.0.0.1:40123"
-    assert url_in("penstock 0.1.0 on http://localhost:1") is None
-
-
-def test_a_child_sees_no_setting_of_this_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PENSTOCK_TOKEN", "secret")
-    assert not [name for name in clean_environment() if name.startswith("PENSTOCK_")]
 
 
 async def test_mock_server_tells_what_was_wrong_with_the_calls() -> None:

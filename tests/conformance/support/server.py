@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,9 +19,11 @@ import aiohttp
 
 import penstock
 from penstock.model.json_value import Json
+from penstock.runtime.settings import Settings
 
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 15.0
+CHUNK_BYTES = 65536
 MEMORY = "memory:"
 _READY_INTERVAL_S = 0.02
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -37,56 +39,50 @@ async def running_server(
     `store` is `memory:` or `sqlite:PATH`; `secrets` (name to value) are there from its start.
     """
     secrets_file = _secrets_file(directory, secrets or {})
-    as_process = os.environ.get("PENSTOCK_CONFORMANCE_PROCESS") == "1"
-    serve = server_process if as_process else _in_process
-    async with serve(directory, store, secrets_file) as base_url:
+    if os.environ.get("PENSTOCK_CONFORMANCE_PROCESS") == "1":
+        command = (sys.executable, "-m", "penstock", "up", "--port", "0", "--store", store)
+        serving = server_process((*command, "--secrets", str(secrets_file)), directory)
+    else:
+        serving = _in_process(directory, store, secrets_file)
+    async with serving as base_url:
         await until_ready(base_url)
         yield base_url
 
 
 @asynccontextmanager
 async def _in_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
-    from penstock.runtime.settings import Settings
-    from penstock.server.app import serve
+    from penstock.server.app import serve  # noqa: PLC0415 - the suites' own tests need no server
 
-    settings = Settings(port=0, store=store, secrets=str(secrets_file), data_dir=str(directory))
+    settings = Settings(
+        data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=1
+    )
     async with serve(settings) as base_url:
         yield base_url
 
 
 @asynccontextmanager
-async def server_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
-    """The base URL of `penstock up` as a child process; it must end with exit status 0 on SIGTERM."""
+async def server_process(command: Sequence[str], directory: Path) -> AsyncIterator[str]:
+    """The address that a child process names on its output; on SIGTERM it must end with exit status 0."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "penstock",
-        "up",
-        "--port",
-        "0",
-        "--store",
-        store,
-        "--secrets",
-        str(secrets_file),
+        *command,
         cwd=directory,
         env=clean_environment(),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     said: list[str] = []
-    reader: asyncio.Task[None] | None = None
     try:
         async with asyncio.timeout(START_DEADLINE_S):
             base_url = await _announced_url(process, said)
+        # What it says later must be read, or its pipe fills and it stands still.
         reader = asyncio.create_task(_drain(process, said))
         yield base_url
     finally:
         status = await _stopped(process)
-        if reader is not None:
-            await reader
+    await reader
     if status != 0:
         raise AssertionError(
-            f"penstock up: expected exit status 0 after SIGTERM, got {status}\n{''.join(said)}"
+            f"server process: exit status after SIGTERM: expected 0, actual {status}\n{''.join(said)}"
         )
 
 
@@ -129,18 +125,18 @@ def _secrets_file(directory: Path, secrets: Mapping[str, Json]) -> Path:
 
 async def _announced_url(process: asyncio.subprocess.Process, said: list[str]) -> str:
     if process.stdout is None:
-        raise AssertionError("penstock up: no standard output to read")
+        raise AssertionError("server process: no standard output to read")
     while line := (await process.stdout.readline()).decode("utf8", "replace"):
         said.append(line)
         if (base_url := url_in(line)) is not None:
             return base_url
-    raise AssertionError(f"penstock up: ended before it named its address:\n{''.join(said)}")
+    raise AssertionError(f"server process: ended before it named its address:\n{''.join(said)}")
 
 
 async def _drain(process: asyncio.subprocess.Process, said: list[str]) -> None:
     if process.stdout is not None:
-        while line := await process.stdout.readline():
-            said.append(line.decode("utf8", "replace"))
+        while chunk := await process.stdout.read(CHUNK_BYTES):
+            said.append(chunk.decode("utf8", "replace"))
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> int:
@@ -152,4 +148,4 @@ async def _stopped(process: asyncio.subprocess.Process) -> int:
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise AssertionError(f"penstock up: still alive {STOP_DEADLINE_S:g} s after SIGTERM") from None
+        raise AssertionError(f"server process: still alive {STOP_DEADLINE_S:g} s after SIGTERM") from None
