@@ -1,0 +1,134 @@
+"""The program that an expression worker process runs: libjq over pipes, and nothing else.
+
+It is started by path in an isolated interpreter (`-I -S`), so it imports only the standard library, `msgspec`
+and `jq`; `workers.py` is its only client. It trusts what comes from its parent, except the expressions.
+
+Arguments: settings as JSON, see `Settings`.
+Standard input: frames of a 4-byte big-endian length and a MessagePack list of items (kind, text, names, payload):
+kind "e" evaluates, "c" only compiles; payload is a JSON array of the input and the values of the names, in order.
+Standard output: per item, as soon as it is done, a frame of a 4-byte length, a status byte and UTF-8 bytes:
+`v` value as JSON, `e` error message, `m` out of memory, `l` value too large.
+
+An expression runs as `. as [$__dot, $name…] | def …; $__dot | (text) | tojson`: variables are data, never text, so
+a program compiles once per text and set of names, and large integers keep their digits on the way through.
+Only the first output is computed; no output is `null`.
+"""
+
+import json
+import os
+import re
+import resource
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, BinaryIO, NamedTuple
+
+FORBIDDEN = (
+    *("env", "input", "inputs", "debug", "stderr", "halt", "halt_error", "input_filename", "input_line_number"),
+    *("modulemeta", "get_search_list", "localtime"),
+)
+"""Defined away although nobody may name them: the second lock behind the check of names."""
+
+NOW_VARIABLE = "__now"
+_OPEN_FILES = 16
+_LINE = re.compile(r"line (\d+)")
+
+
+class Settings(NamedTuple):
+    """What the parent sets: sizes in bytes, CPU seconds per expression, directories that hold the libraries."""
+
+    paths: list[str]
+    memory_bytes: int
+    value_bytes: int
+    cpu_s: int
+    programs: int
+    message_chars: int
+
+
+def main() -> None:
+    settings = Settings(**json.loads(sys.argv[1]))
+    sys.path.extend(settings.paths)
+    import jq
+    import msgspec
+
+    _restrict(settings)
+    _Worker(settings, jq.compile, msgspec.msgpack.decode).serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _restrict(settings: Settings) -> None:
+    """Limits that the process cannot lift; the CPU limit is moved on by the worker between expressions."""
+    os.chdir("/")
+    for limit, value in (
+        (resource.RLIMIT_AS, settings.memory_bytes),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+class _Worker:
+    def __init__(
+        self, settings: Settings, compile_program: Callable[[str], Any], decode: Callable[[bytes], Any]
+    ) -> None:
+        self._settings = settings
+        self._decode = decode
+        self._program = lru_cache(maxsize=settings.programs)(
+            lambda text, names: compile_program(_wrap(text, names)),
+        )
+        self._cpu_checked_s = -1
+
+    def serve(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        """Until the parent closes the pipe."""
+        while header := requests.read(4):
+            for kind, text, names, payload in self._decode(requests.read(*struct.unpack(">I", header))):
+                self._allow_cpu()
+                status, body = self._answer(kind, text, tuple(names), payload)
+                answers.write(struct.pack(">Ic", len(body) + 1, status) + body)
+                answers.flush()
+
+    def _allow_cpu(self) -> None:
+        used_s = int(time.process_time())
+        if used_s != self._cpu_checked_s:
+            self._cpu_checked_s = used_s
+            resource.setrlimit(resource.RLIMIT_CPU, (used_s + self._settings.cpu_s + 1, resource.RLIM_INFINITY))
+
+    def _answer(self, kind: str, text: str, names: tuple[str, ...], payload: bytes) -> tuple[bytes, bytes]:
+        try:
+            program = self._program(text, names)
+            if kind == "c":
+                return b"v", b"null"
+            outputs: Iterator[str] = iter(program.input_text(payload.decode()))
+            value = next(outputs, "null").encode()
+        except MemoryError:
+            return b"m", b""
+        except Exception as error:  # the bulkhead: whatever an expression does is its author's error
+            return b"e", self._message(str(error))
+        if len(value) > self._settings.value_bytes:
+            return b"l", b""
+        return b"v", value
+
+    def _message(self, message: str) -> bytes:
+        lines = message.removeprefix("jq: error: ").splitlines()
+        text = lines[0].removesuffix(":") if lines else "failed without a message"
+        text = _LINE.sub(_own_line, text).replace(" at <top-level>,", " at")
+        return text[: self._settings.message_chars].encode("utf-8", "replace")
+
+
+def _wrap(text: str, names: tuple[str, ...]) -> str:
+    """The program around an expression, which begins on the second line."""
+    bound = ", ".join("$" + name for name in ("__dot", *names))
+    now = f"${NOW_VARIABLE}" if NOW_VARIABLE in names else 'error("the time is not available here")'
+    shadows = "".join(f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN)
+    return f". as [{bound}] | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
+
+
+def _own_line(match: re.Match[str]) -> str:
+    return f"line {max(int(match.group(1)) - 1, 1)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,370 @@
+"""Worker processes that evaluate the expressions outside the native subset, with hard limits.
+
+libjq holds the interpreter lock, cannot be interrupted, may abort its process, and compiles hostile constants for
+seconds; so it runs in processes that may be killed at any moment. What is enforced per process: an empty
+environment but `TZ=UTC`, working directory `/`, limits on address space, CPU time, open files, no core dumps, no
+file writes; and from here a wall-clock limit per expression (kill and replace). Not enforced by the system but
+by what libjq can do at all: it opens no connection, and the only ways to read a file (`import`, `include`) are
+syntax errors where an expression stands.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import struct
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from penstock.errors import InfrastructureError
+from penstock.expressions import ExpressionError, compile_expression
+from penstock.model import limits
+from penstock.model.json_value import encoded_depth
+
+_PROGRAM: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jq_worker.py")
+_READ_BYTES: Final = 256 * 1024
+_GRACE_S: Final = 0.02
+_START_S: Final = 30.0
+
+FailureReason: TypeAlias = Literal["expression", "timeout", "memory", "crash", "too_large"]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """One expression to evaluate: jq text, its input and the variables that it names, both as JSON."""
+
+    text: str
+    dot: bytes
+    variables: dict[str, bytes]
+
+
+class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
+    """The first output as JSON, `null` when there was none; at most `value_bytes` long, `MAX_JSON_DEPTH` deep."""
+
+    value: bytes
+
+
+class EvaluationFailed(msgspec.Struct, frozen=True, tag="failed"):
+    """Why there is no value. `crash`: the process died twice, which is most often too much memory or recursion.
+
+    `message` may quote parts of the data, as libjq's messages do.
+    """
+
+    reason: FailureReason
+    message: str
+
+
+EvaluationResult: TypeAlias = Evaluated | EvaluationFailed
+
+
+class WorkerLimits(msgspec.Struct, frozen=True):
+    """What one evaluation may use."""
+
+    evaluation_ms: int = limits.EVALUATION_MS
+    memory_bytes: int = limits.EVALUATION_MEMORY_BYTES
+    value_bytes: int = limits.MAX_VALUE_BYTES
+
+
+class WorkersBusy(InfrastructureError):
+    """More expressions wait than `limits.MAX_WAITING_EVALUATIONS`; try again later."""
+
+
+class _Batch:
+    """The answers of one call, complete when `done` is."""
+
+    def __init__(self, size: int) -> None:
+        self.results: list[EvaluationResult | None] = [None] * size
+        self.missing = size
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(self, place: int, result: EvaluationResult) -> None:
+        self.results[place] = result
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Item:
+    """One expression on its way; `message` is what the worker process gets."""
+
+    __slots__ = ("batch", "message", "place", "suspect")
+
+    def __init__(self, batch: _Batch, place: int, message: tuple[str, str, list[str], bytes]) -> None:
+        self.batch = batch
+        self.place = place
+        self.message = message
+        self.suspect = False
+
+
+class ExpressionWorkers:
+    """A fixed number of worker processes and the queue before them.
+
+    Each process is owned by one task, which takes chunks off the queue, first come first served. When a process
+    dies or overruns its time, the expression that it was at is tried once more, alone, in a fresh process; the
+    others of its chunk go back to the front of the queue. So a bad expression costs the others at most its limit.
+    """
+
+    def __init__(self, *, processes: int = 2, limits: WorkerLimits = WorkerLimits()) -> None:
+        if processes < 2:
+            raise ValueError("at least two worker processes are needed, so that a slow expression blocks nobody")
+        self._processes = processes
+        self._limits = limits
+        self._chunks: deque[list[_Item]] = deque()
+        self._waiting = 0
+        self._wake = asyncio.Condition()
+        self._slots: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the processes; returns when all of them answer."""
+        workers = await asyncio.gather(*(_Process.start(self._limits) for _ in range(self._processes)))
+        self._slots = [asyncio.create_task(self._run_slot(worker)) for worker in workers]
+
+    async def stop(self) -> None:
+        """Kill the processes. Calls that still wait are cancelled."""
+        for slot in self._slots:
+            slot.cancel()
+        await asyncio.gather(*self._slots, return_exceptions=True)
+        self._slots = []
+        while self._chunks:
+            for item in self._chunks.popleft():
+                item.batch.done.cancel()
+
+    async def evaluate(self, batch: Sequence[Evaluation]) -> list[EvaluationResult]:
+        """The results in the order of `batch`. Never raises for an author's mistake.
+
+        Raises `WorkersBusy` when too many wait already.
+        """
+        return await self._submit([_message(evaluation) for evaluation in batch])
+
+    async def check(self, texts: Sequence[str]) -> list[str | None]:
+        """What is wrong with each expression, None when it compiles. Runs none of them."""
+        answers: list[str | None] = [None] * len(texts)
+        messages: list[tuple[str, str, list[str], bytes]] = []
+        places: list[int] = []
+        for place, text in enumerate(texts):
+            try:
+                names = compile_expression(text).names
+            except ExpressionError as error:
+                answers[place] = error.message
+                continue
+            messages.append(("c", text, sorted(names), b""))
+            places.append(place)
+        for place, result in zip(places, await self._submit(messages), strict=True):
+            if isinstance(result, EvaluationFailed):
+                answers[place] = result.message
+        return answers
+
+    async def _submit(self, messages: Sequence[tuple[str, str, list[str], bytes]]) -> list[EvaluationResult]:
+        if not messages:
+            return []
+        if not self._slots:
+            raise InfrastructureError("the expression workers are not running")
+        if self._waiting + len(messages) > limits.MAX_WAITING_EVALUATIONS:
+            raise WorkersBusy(f"{self._waiting} expressions wait for a worker")
+        batch = _Batch(len(messages))
+        items = [_Item(batch, place, message) for place, message in enumerate(messages)]
+        self._waiting += len(items)
+        try:
+            async with self._wake:
+                for start in range(0, len(items), limits.EVALUATION_CHUNK):
+                    self._chunks.append(items[start : start + limits.EVALUATION_CHUNK])
+                self._wake.notify(len(items))
+            await batch.done
+        finally:
+            self._waiting -= len(items)
+        return [result for result in batch.results if result is not None]
+
+    async def _run_slot(self, worker: "_Process") -> None:
+        try:
+            while True:
+                async with self._wake:
+                    await self._wake.wait_for(lambda: bool(self._chunks))
+                    chunk = [item for item in self._chunks.popleft() if not item.batch.done.done()]
+                worker = await self._run_chunk(worker, chunk)
+        finally:
+            await worker.kill()
+
+    async def _run_chunk(self, worker: "_Process", chunk: list[_Item]) -> "_Process":
+        """Answer a chunk; the process to go on with, another one when this one had to be killed."""
+        while chunk:
+            reason = await worker.run(chunk, self._limits)
+            unanswered = [item for item in chunk if item.batch.results[item.place] is None]
+            if reason is None:
+                return worker
+            suspect, rest = unanswered[0], unanswered[1:]
+            await self._give_back(rest)
+            await worker.kill()
+            worker = await self._replace()
+            if suspect.suspect:
+                suspect.batch.settle(suspect.place, _ended(reason, self._limits))
+                return worker
+            suspect.suspect = True
+            chunk = [suspect]
+        return worker
+
+    async def _give_back(self, items: list[_Item]) -> None:
+        if items:
+            async with self._wake:
+                self._chunks.appendleft(items)
+                self._wake.notify()
+
+    async def _replace(self) -> "_Process":
+        """A fresh process; a start that fails (too many processes, no memory) is tried again, a little later."""
+        while True:
+            try:
+                return await _Process.start(self._limits)
+            except InfrastructureError:
+                await asyncio.sleep(1)
+
+
+class _Process:
+    """One worker process and its two pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._process = process
+        self._requests = process.stdin
+        self._answers = process.stdout
+        self._buffer = bytearray()
+
+    @classmethod
+    async def start(cls, limits: WorkerLimits) -> "_Process":
+        """Start a process and wait until it answers. Raises `InfrastructureError`."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", _PROGRAM, _settings(limits)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={"TZ": "UTC"},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise InfrastructureError(f"an expression worker cannot be started: {error}") from error
+        worker = cls(process)
+        try:
+            first = _Item(_Batch(1), 0, ("e", ".", [], b"[null]"))
+            worker._send([first])
+            async with asyncio.timeout(_START_S):
+                answered = await worker._read([first], 0, limits)
+        except (OSError, TimeoutError):
+            answered = 0
+        except BaseException:
+            await worker.kill()
+            raise
+        if not answered:
+            await worker.kill()
+            raise InfrastructureError("an expression worker does not answer")
+        return worker
+
+    async def kill(self) -> None:
+        """End the process and reap it."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._requests.close()
+        await asyncio.shield(self._process.wait())
+
+    async def run(self, chunk: list[_Item], limits: WorkerLimits) -> Literal["timeout", "crash"] | None:
+        """Answer the items one by one; None when all are answered, else why the first unanswered one is not."""
+        answered = 0
+        try:
+            self._send(chunk)
+            while answered < len(chunk):
+                read = await self._read_in_time(chunk, answered, limits)
+                if not read:
+                    return "crash" if read == 0 else "timeout"
+                answered += read
+        except OSError:
+            return "crash"
+        return None
+
+    def _send(self, chunk: list[_Item]) -> None:
+        """Hand over the whole chunk; the pipe's transport buffers it, bounded by the chunk and value limits."""
+        body = msgspec.msgpack.encode([item.message for item in chunk])
+        self._requests.write(struct.pack(">I", len(body)) + body)
+
+    async def _read_in_time(self, chunk: list[_Item], answered: int, limits: WorkerLimits) -> int | None:
+        """How many answers came, 0 when the process is gone, None when no progress came in time.
+
+        After the time is up it looks once more: if this process was busy itself, the answer may lie there.
+        """
+        for seconds in (limits.evaluation_ms / 1000, _GRACE_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await self._read(chunk, answered, limits)
+        return None
+
+    async def _read(self, chunk: list[_Item], answered: int, limits: WorkerLimits) -> int:
+        """Settle the answers that come next, at least one; how many. 0 at the end of the pipe."""
+        count = 0
+        while not count:
+            data = await self._answers.read(_READ_BYTES)
+            if not data:
+                return 0
+            self._buffer += data
+            start = 0
+            while len(self._buffer) - start >= 4:
+                (length,) = struct.unpack_from(">I", self._buffer, start)
+                end = start + 4 + length
+                if len(self._buffer) < end:
+                    break
+                item = chunk[answered + count]
+                item.batch.settle(item.place, _result(bytes(self._buffer[start + 4 : end]), limits))
+                count += 1
+                start = end
+            del self._buffer[:start]
+        return count
+
+
+def _message(evaluation: Evaluation) -> tuple[str, str, list[str], bytes]:
+    names = sorted(evaluation.variables)
+    payload = b",".join((evaluation.dot, *(evaluation.variables[name] for name in names)))
+    return "e", evaluation.text, names, b"[" + payload + b"]"
+
+
+def _settings(limits_given: WorkerLimits) -> str:
+    return json.dumps(
+        {
+            "paths": [_directory_of("jq"), os.path.dirname(_directory_of("msgspec"))],
+            "memory_bytes": limits_given.memory_bytes,
+            "value_bytes": limits_given.value_bytes,
+            "cpu_s": limits_given.evaluation_ms // 1000 + 1,
+            "programs": limits.MAX_WORKER_PROGRAMS,
+            "message_chars": limits.MAX_EXPRESSION_MESSAGE_CHARS,
+        }
+    )
+
+
+def _directory_of(module: str) -> str:
+    """Where a library lies, without importing it here."""
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise InfrastructureError(f"the library {module} is not installed")
+    return os.path.dirname(os.path.abspath(found.origin))
+
+
+def _result(answer: bytes, limits_given: WorkerLimits) -> EvaluationResult:
+    status, body = answer[:1], answer[1:]
+    match status:
+        case b"v":
+            brackets = body.count(b"[") + body.count(b"{")
+            if brackets > limits.MAX_JSON_DEPTH and encoded_depth(body) > limits.MAX_JSON_DEPTH:
+                return EvaluationFailed("too_large", f"the value is nested deeper than {limits.MAX_JSON_DEPTH} levels")
+            return Evaluated(body)
+        case b"e":
+            return EvaluationFailed("expression", body.decode())
+        case b"l":
+            return EvaluationFailed("too_large", f"the value is larger than {limits_given.value_bytes} bytes")
+        case _:
+            return EvaluationFailed("memory", "the expression needs too much memory")
+
+
+def _ended(reason: Literal["timeout", "crash"], limits_given: WorkerLimits) -> EvaluationFailed:
+    if reason == "timeout":
+        return EvaluationFailed("timeout", f"the expression ran longer than {limits_given.evaluation_ms} ms")
+    return EvaluationFailed("crash", "the expression used too much memory or nested too deeply, twice")
