@@ -5,7 +5,8 @@
 
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Twice quiet: errors only.
+PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
 # Test files run side by side; `make test JOBS=0` runs them one after the other.
 JOBS   ?= 2
 PYTEST := $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile
