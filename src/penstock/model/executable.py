@@ -1,7 +1,7 @@
 """Which constructs of the DSL load, and which of them run: one table, and the refusals that follow from it.
 
-`CONSTRUCTS` is also what `docs/dsl-coverage.md` is written from. A reader notes the name of each construct that
-it meets; making one executable is turning its `runs` here.
+`CONSTRUCTS` is also what `docs/dsl-coverage.md` is written from. A reader notes the name of each construct
+that it meets; making one executable is turning its `runs` here.
 """
 
 from types import MappingProxyType
@@ -43,7 +43,9 @@ CONSTRUCTS: Final = MappingProxyType[str, Construct](
         "authentication-basic": Construct("authentication `basic`", True, "tools"),
         "authentication-bearer": Construct("authentication `bearer`", True, "tools"),
         "schema": Construct("schemas in JSON Schema", True, "kernel"),
-        "schema-resource": Construct("schemas that lie elsewhere", True, "fetched when deployed, pinned by hash"),
+        "schema-resource": Construct(
+            "schemas that lie elsewhere", True, "fetched when deployed, pinned by hash"
+        ),
         "evaluate-loose": Construct("`evaluate.mode: loose`", True, "kernel"),
         "call-grpc": Construct("`call: grpc`", False, "call a capability instead"),
         "call-asyncapi": Construct("`call: asyncapi`", False, "use emit and listen, or call a capability"),
@@ -94,8 +96,8 @@ def coverage_document() -> str:
 _COVERAGE_HEAD: Final = (
     "# Coverage of the DSL",
     "",
-    "Every construct of the Open Workflow Specification (formerly CNCF Serverless Workflow) DSL 1.0.x loads and",
-    "is validated. Those marked *no* are refused when a workflow is deployed, with their place in the document.",
+    "Every construct of the Open Workflow Specification (formerly CNCF Serverless Workflow) DSL 1.0.x loads",
+    "and is validated. Those marked *no* are refused when a workflow is deployed, with their place in it.",
     "",
     "This page is written from the table in `src/penstock/model/executable.py`; regenerate it with",
     "`PENSTOCK_REGENERATE=1 python -m pytest tests/model/test_coverage_doc.py`.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import Final, Literal, assert_never, cast
+from typing import Final, Literal, assert_never
 
 import msgspec
 from ruamel.yaml import YAML
@@ -72,7 +72,7 @@ def events_of(text: str) -> Iterator[YamlEvent]:
 
 
 def _typed(event: Json) -> YamlEvent | None:
-    kind = _KINDS.get(cast("type", type(event)))
+    kind = _KINDS.get(event.__class__)
     if kind is None:
         return None
     line, column = event.start_mark.line + 1, event.start_mark.column + 1
