@@ -51,13 +51,13 @@ async def running_server(
 
 @asynccontextmanager
 async def _in_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
-    from penstock.server.app import serve  # noqa: PLC0415 - the suites' own tests need no server
+    from penstock.server.app import serve  # noqa: PLC0415 - self-tests need no server
 
     settings = Settings(
         data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=1
     )
-    async with serve(settings) as base_url:
-        yield base_url
+    async with serve(settings) as server:
+        yield server.base_url
 
 
 @asynccontextmanager
