@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## format, lint, types and layers, without any test
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pyright
+	$(BIN)/pyright --project .
 
 format: $(VENV)/.dev ## rewrite the code in the project's format, and fix what ruff can fix
 	$(BIN)/ruff check --fix --quiet || true
