@@ -1,0 +1,1 @@
+"""The rows of the HTTP contract, one file per kind of thing."""

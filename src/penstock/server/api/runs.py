@@ -1,0 +1,181 @@
+"""Runs: read, list, watch and steer."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import web
+
+from penstock.runtime.engine import Engine
+from penstock.server import queries
+from penstock.server.bodies import read_object
+from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
+from penstock.server.event_stream import StreamItem, Streams
+from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN, SINCE, UNTIL
+from penstock.server.refusals import BadParameter, BadRequest
+from penstock.server.replies import no_content, page, reply
+from penstock.server.schemas import ANY, RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
+from penstock.server.views import run_summary, run_view, task_view
+
+_PATH = "/api/v1/runs/{id}"
+_FILTERS = (
+    Parameter("status", "query", STATUS, "Only runs in this status"),
+    Parameter("workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"),
+)
+_SEQ = Parameter("seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent")
+_MAX_SEQ = 2**53
+_NOT_THERE = (404,)
+
+
+class RunsApi:
+    """Runs that exist."""
+
+    def __init__(self, engine: Engine, streams: Streams) -> None:
+        self._engine = engine
+        self._streams = streams
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return (*self._readers(), *self._controls())
+
+    def _readers(self) -> tuple[Endpoint, ...]:
+        event = ref("CloudEvent")
+        return (
+            Endpoint(
+                "GET", "/api/v1/runs", "List runs, newest first", self.list,
+                (Answer(200, "A page", listing(ref("RunSummary"))),),
+                (*_FILTERS, LABEL, SINCE, UNTIL, LIMIT, CURSOR), None, (400,), "runs",
+            ),
+            Endpoint(
+                "GET", _PATH, "A run with its newest tasks", self.get,
+                (Answer(200, "The run", ref("Run")),), (RUN,), None, _NOT_THERE, "runs",
+            ),
+            Endpoint(
+                "GET", _PATH + "/tasks", "All task runs, in the order in which they were entered", self.tasks,
+                (Answer(200, "A page", listing(ref("TaskRun"))),), (RUN, LIMIT, CURSOR), None, (400, 404), "runs",
+            ),
+            Endpoint(
+                "GET", _PATH + "/history", "What happened, in order, as lifecycle events", self.history,
+                (Answer(200, "A page", listing(event)),), (RUN, LIMIT, CURSOR), None, (400, 404), "runs",
+            ),
+            Endpoint(
+                "GET", _PATH + "/state", "The state after a message", self.state,
+                (Answer(200, "The state", {"type": "object"}),), (RUN, _SEQ), None, (400, 404), "runs",
+            ),
+            Endpoint(
+                "GET", _PATH + "/stream", "The history, live", self.stream,
+                (Answer(200, "Server-sent events", TEXT, "text/event-stream"),),
+                (RUN, LAST_EVENT_ID), None, (400, 404, 503), "runs",
+            ),
+        )  # fmt: skip
+
+    def _controls(self) -> tuple[Endpoint, ...]:
+        status = record({"id": RUN_ID, "status": STATUS})
+        accepted = (Answer(202, "Accepted", status),)
+        retried = (Answer(202, "The new run", record({"id": RUN_ID, "retry_of": RUN_ID})),)
+        where = Body(record({}, {"from": {"type": ["string", "null"]}}), required=False)
+        engine = self._engine
+        return (
+            Endpoint(
+                "POST", _PATH + ":cancel", "End a run early", self._control(engine.cancel), accepted, (RUN,), None,
+                (404, 409), "runs",
+            ),
+            Endpoint(
+                "POST", _PATH + ":suspend", "Hold a run", self._control(engine.suspend), accepted, (RUN,), None,
+                (404, 409), "runs",
+            ),
+            Endpoint(
+                "POST", _PATH + ":resume", "Let a held run go on", self._control(engine.resume), accepted, (RUN,),
+                None, (404, 409), "runs",
+            ),
+            Endpoint(
+                "POST", _PATH + ":retry", "Run again from a task of an ended run", self.retry, retried, (RUN,), where,
+                (400, 404, 409, 415), "runs",
+            ),
+            Endpoint(
+                "DELETE", _PATH, "Delete an ended run", self.delete, (Answer(204, "Deleted"),), (RUN,), None,
+                (404, 409), "runs",
+            ),
+        )  # fmt: skip
+
+    async def list(self, request: web.Request) -> web.Response:
+        most = queries.limit(request)
+        namespace, name = _workflow_filter(request)
+        found = await self._engine.list_runs(
+            status=queries.one_of(request, "status", STATUSES),
+            namespace=namespace,
+            name=name,
+            labels=queries.labels(request),
+            since=queries.instant_ms(request, "since"),
+            until=queries.instant_ms(request, "until"),
+            before=queries.read_cursor(request, str),
+            limit=most + 1,
+        )
+        shown = found[:most]
+        cursor = queries.write_cursor(shown[-1].id) if len(found) > most else None
+        return page([run_summary(run) for run in shown], cursor)
+
+    async def get(self, request: web.Request) -> web.Response:
+        return reply(run_view(await self._engine.get_run(queries.run_id(request))))
+
+    async def tasks(self, request: web.Request) -> web.Response:
+        run_id, most = queries.run_id(request), queries.limit(request)
+        after = queries.read_cursor(request, int) or 0
+        found = await self._engine.run_tasks(run_id, after=after, limit=most + 1)
+        cursor = queries.write_cursor(after + most) if len(found) > most else None
+        return page([task_view(task) for task in found[:most]], cursor)
+
+    async def history(self, request: web.Request) -> web.Response:
+        run_id, most = queries.run_id(request), queries.limit(request)
+        found = await self._engine.history(run_id, queries.read_cursor(request, int) or 0, most)
+        return page(found.events, None if found.next is None else queries.write_cursor(found.next))
+
+    async def state(self, request: web.Request) -> web.Response:
+        run_id = queries.run_id(request)
+        seq = queries.integer(request, "seq", least=0, most=_MAX_SEQ, default=_MAX_SEQ)
+        return reply(await self._engine.state_at(run_id, seq))
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        run_id, after = queries.run_id(request), _last_event(request)
+        await self._engine.get_run(run_id)
+        return await self._streams.send(request, self._facts(run_id, after))
+
+    async def _facts(self, run_id: str, after: int) -> AsyncIterator[StreamItem]:
+        async for seq, event in self._engine.stream(run_id, after):
+            yield StreamItem(str(seq), event["type"], event)
+
+    def _control(self, act: Callable[[str], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            run_id = queries.run_id(request)
+            await act(run_id)
+            run = await self._engine.get_run(run_id)
+            return reply({"id": run.id, "status": run.status}, 202)
+
+        return handler
+
+    async def retry(self, request: web.Request) -> web.Response:
+        run_id = queries.run_id(request)
+        body = await read_object(request, {})
+        reference = body.get("from")
+        if reference is not None and not isinstance(reference, str):
+            raise BadRequest("from: must be the reference of a task, a JSON Pointer")
+        run = await self._engine.retry(run_id, reference)
+        return reply({"id": run.id, "retry_of": run_id}, 202, headers={"Location": f"/api/v1/runs/{run.id}"})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        await self._engine.delete_run(queries.run_id(request))
+        return no_content()
+
+
+def _workflow_filter(request: web.Request) -> tuple[str | None, str | None]:
+    value = queries.text(request, "workflow")
+    if value is None:
+        return None, None
+    namespace, slash, name = value.rpartition("/")
+    return (namespace or None) if slash else None, name or None
+
+
+def _last_event(request: web.Request) -> int:
+    value = request.headers.get("Last-Event-ID", "").strip()
+    if not value:
+        return 0
+    if not value.isascii() or not value.isdigit() or int(value) > _MAX_SEQ:
+        raise BadParameter("Last-Event-ID", "is none that this stream gave out")
+    return int(value)

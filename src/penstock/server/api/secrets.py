@@ -1,0 +1,55 @@
+"""Secrets: written and named, never read back."""
+
+from aiohttp import web
+
+from penstock.runtime.engine import Engine
+from penstock.server import queries
+from penstock.server.bodies import read_object
+from penstock.server.endpoints import Answer, Body, Endpoint
+from penstock.server.parameters import CURSOR, LIMIT, SECRET
+from penstock.server.refusals import BadRequest
+from penstock.server.replies import no_content, page
+from penstock.server.schemas import ANY, TEXT, listing, record
+
+
+class SecretsApi:
+    """Names in, names out; values only in."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return (
+            Endpoint(
+                "PUT", "/api/v1/secrets/{name}", "Store a secret", self.put, (Answer(204, "Stored"),),
+                (SECRET,), Body(record({"value": ANY})), (400, 413, 415), "secrets",
+            ),
+            Endpoint(
+                "GET", "/api/v1/secrets", "The names of all secrets", self.list,
+                (Answer(200, "A page of names", listing(record({"name": TEXT}))),), (LIMIT, CURSOR), None, (400,),
+                "secrets",
+            ),
+            Endpoint(
+                "DELETE", "/api/v1/secrets/{name}", "Delete a secret", self.delete, (Answer(204, "Deleted"),),
+                (SECRET,), None, (404,), "secrets",
+            ),
+        )  # fmt: skip
+
+    async def put(self, request: web.Request) -> web.Response:
+        name = queries.new_name(request, "secret")
+        body = await read_object(request)
+        if "value" not in body:
+            raise BadRequest("value: is missing")
+        await self._engine.put_secret(name, body["value"])
+        return no_content()
+
+    async def list(self, request: web.Request) -> web.Response:
+        most = queries.limit(request)
+        after = queries.read_cursor(request, str) or ""
+        names = [name for name in sorted(await self._engine.list_secrets()) if name > after]
+        cursor = queries.write_cursor(names[most - 1]) if len(names) > most else None
+        return page([{"name": name} for name in names[:most]], cursor)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        await self._engine.delete_secret(queries.existing_name(request, "secret"))
+        return no_content()

@@ -1,0 +1,102 @@
+"""Workflows: check, store, list, read, delete."""
+
+from aiohttp import web
+
+from penstock.runtime.engine import Engine
+from penstock.server import queries
+from penstock.server.bodies import read_document
+from penstock.server.endpoints import Answer, Body, Endpoint
+from penstock.server.parameters import CURSOR, LIMIT, NAMESPACE, PATH_VERSION, WORKFLOW
+from penstock.server.problems import findings
+from penstock.server.replies import instant, no_content, page, reply
+from penstock.server.schemas import DNS_LABEL, TEXT, listing, ref
+from penstock.server.endpoints import Parameter
+from penstock.server.views import workflow_definition, workflow_summary
+
+_DOCUMENT = Body({"type": ["string", "object"]}, ("application/yaml", "application/json"))
+_NAMESPACE_FILTER = Parameter("namespace", "query", DNS_LABEL, "Only this namespace")
+_NOTATION = Parameter("notation", "query", TEXT, "The notation; detected when absent")
+_PATH = "/api/v1/workflows/{namespace}/{name}"
+
+
+class WorkflowsApi:
+    """Definitions of workflows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        definition = ref("WorkflowDefinition")
+        return (
+            Endpoint(
+                "POST", "/api/v1/workflows", "Store a workflow", self.deploy,
+                (Answer(201, "Stored", ref("Deployed")), Answer(200, "Was there already", ref("Deployed"))),
+                (_NOTATION,), _DOCUMENT, (400, 409, 413, 415, 422), "workflows",
+            ),
+            Endpoint(
+                "POST", "/api/v1/workflows:check", "Say what is wrong with a workflow, store nothing", self.check,
+                (Answer(200, "What was found", ref("Checked")),),
+                (_NOTATION,), _DOCUMENT, (400, 413, 415), "workflows",
+            ),
+            Endpoint(
+                "GET", "/api/v1/workflows", "List workflows", self.list,
+                (Answer(200, "A page", listing(ref("Workflow"))),),
+                (_NAMESPACE_FILTER, LIMIT, CURSOR), None, (400,), "workflows",
+            ),
+            Endpoint(
+                "GET", _PATH, "The latest version of a workflow", self.latest,
+                (Answer(200, "Definition and metadata", definition),),
+                (NAMESPACE, WORKFLOW), None, (404,), "workflows",
+            ),
+            Endpoint(
+                "GET", _PATH + "/{version}", "One version of a workflow", self.get,
+                (Answer(200, "Definition and metadata", definition),),
+                (NAMESPACE, WORKFLOW, PATH_VERSION), None, (404,), "workflows",
+            ),
+            Endpoint(
+                "DELETE", _PATH + "/{version}", "Delete a version; its runs go on", self.delete,
+                (Answer(204, "Deleted"),),
+                (NAMESPACE, WORKFLOW, PATH_VERSION), None, (404,), "workflows",
+            ),
+        )  # fmt: skip
+
+    async def deploy(self, request: web.Request) -> web.Response:
+        notation = queries.text(request, "notation")
+        result = await self._engine.deploy(await read_document(request), notation=notation)
+        stored = workflow_summary(result.stored)
+        body = {**stored, "bounds": result.bounds, "warnings": findings(result.warnings)}
+        return reply(body, 201 if result.created else 200)
+
+    async def check(self, request: web.Request) -> web.Response:
+        notation = queries.text(request, "notation")
+        result = await self._engine.check(await read_document(request), notation=notation)
+        return reply({
+            "valid": result.valid,
+            "errors": findings(tuple(d for d in result.diagnostics if d.severity == "error")),
+            "warnings": findings(tuple(d for d in result.diagnostics if d.severity == "warning")),
+            "bounds": result.bounds,
+        })  # fmt: skip
+
+    async def list(self, request: web.Request) -> web.Response:
+        most = queries.limit(request)
+        after = queries.read_cursor(request, tuple[str, str, str])
+        namespace = queries.text(request, "namespace")
+        found = await self._engine.list_workflows(namespace=namespace, after=after, limit=most + 1)
+        shown = found[:most]
+        more = len(found) > most
+        cursor = queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
+        return page([workflow_summary(workflow) for workflow in shown], cursor)
+
+    async def latest(self, request: web.Request) -> web.Response:
+        namespace, name = queries.workflow_name(request)
+        return reply(workflow_definition(await self._engine.get_workflow(namespace, name)))
+
+    async def get(self, request: web.Request) -> web.Response:
+        namespace, name = queries.workflow_name(request)
+        version = queries.path_version(request)
+        return reply(workflow_definition(await self._engine.get_workflow(namespace, name, version)))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        namespace, name = queries.workflow_name(request)
+        await self._engine.delete_workflow(namespace, name, queries.path_version(request))
+        return no_content()

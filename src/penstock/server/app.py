@@ -1,0 +1,142 @@
+"""Puts the interface together and runs it: the only file that knows every endpoint."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+import penstock
+from penstock.errors import InfrastructureError
+from penstock.model.json_value import Json
+from penstock.model.limits import MAX_BODY_BYTES, SHUTDOWN_MS
+from penstock.runtime.engine import Engine
+from penstock.runtime.settings import Settings
+from penstock.server.access import access_guard, require_safe_binding
+from penstock.server.api.absent import absent_endpoints
+from penstock.server.api.events import EventsApi
+from penstock.server.api.runs import RunsApi
+from penstock.server.api.secrets import SecretsApi
+from penstock.server.api.starts import StartsApi
+from penstock.server.api.system import SystemApi
+from penstock.server.api.tools import ToolsApi
+from penstock.server.api.workflows import WorkflowsApi
+from penstock.server.endpoints import Endpoint, register
+from penstock.server.event_stream import Streams
+from penstock.server.machinery import MachineryApi
+from penstock.server.openapi import openapi_document
+from penstock.server.problems import problem_answers
+from penstock.store.protocol import Store
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that listens. `base_url` has no slash at its end."""
+
+    base_url: str
+    engine: Engine
+
+
+def build_app(engine: Engine, settings: Settings) -> web.Application:
+    """The whole interface over an open engine. Its streams end when the application shuts down."""
+    streams = Streams()
+    endpoints = _endpoints(engine, streams, settings)
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers, access_guard(settings.token or None)]
+    )
+    register(app, endpoints)
+    app.on_response_prepare.append(_add_headers)
+
+    async def end_streams(_: web.Application) -> None:
+        streams.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def _endpoints(engine: Engine, streams: Streams, settings: Settings) -> Sequence[Endpoint]:
+    endpoints: list[Endpoint] = []
+    documents: list[Json] = []
+
+    def document() -> Json:
+        if not documents:
+            documents.append(openapi_document(endpoints, penstock.__version__, token=bool(settings.token)))
+        return documents[0]
+
+    endpoints += SystemApi(engine, penstock.__version__, document, lambda: endpoints).endpoints()
+    endpoints += WorkflowsApi(engine).endpoints()
+    endpoints += StartsApi(engine).endpoints()
+    endpoints += RunsApi(engine, streams).endpoints()
+    endpoints += EventsApi(engine, streams).endpoints()
+    endpoints += ToolsApi(engine).endpoints()
+    endpoints += SecretsApi(engine).endpoints()
+    endpoints += MachineryApi(engine).endpoints()
+    endpoints += absent_endpoints()
+    return endpoints
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Server"] = "penstock"
+
+
+@asynccontextmanager
+async def serve(settings: Settings, *, store: Store | None = None) -> AsyncIterator[RunningServer]:
+    """A server that takes requests until the block ends, then lets those under way finish.
+
+    Raises `UnsafeBinding` for an address that others can reach without a token, `InfrastructureError` when the
+    address is taken or the store cannot be opened.
+    """
+    require_safe_binding(settings.host, settings.token or None)
+    with _listening(settings.host, settings.port) as listener:
+        async with _open_engine(settings, store) as engine:
+            runner = web.AppRunner(
+                build_app(engine, settings), access_log=None, shutdown_timeout=SHUTDOWN_MS / 1000
+            )
+            await runner.setup()
+            try:
+                await web.SockSite(runner, listener).start()
+                yield RunningServer(_url_of(listener, settings.host), engine)
+            finally:
+                await runner.cleanup()
+
+
+async def run_until_stopped(
+    settings: Settings, announce: Callable[[RunningServer], None], *, store: Store | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains and returns. `announce` is called once it takes requests."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        async with serve(settings, store=store) as server:
+            announce(server)
+            await stopped.wait()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound socket: made before the engine opens, so that a taken port costs nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise InfrastructureError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return listener
+
+
+def _url_of(listener: socket.socket, host: str) -> str:
+    shown = f"[{host.strip('[]')}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"

@@ -1,0 +1,65 @@
+"""How a route is declared: what the server registers and what `/openapi.json` says come from the same value."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from penstock.model.json_value import Json
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. `schema` is JSON Schema."""
+
+    name: str
+    place: Literal["path", "query", "header"]
+    schema: Json
+    summary: str
+    repeatable: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request body: its media types and JSON Schema."""
+
+    schema: Json
+    media: tuple[str, ...] = ("application/json",)
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a status means; no schema means no body."""
+
+    status: int
+    summary: str
+    schema: Json = None
+    media: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method on one path. `problems` are the statuses that answer with problem details."""
+
+    method: Method
+    path: str
+    summary: str
+    handler: Handler
+    answers: tuple[Answer, ...]
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    problems: tuple[int, ...] = ()
+    tag: str = "system"
+    listed: bool = True
+    """False for routes that only say that they are not there."""
+
+
+def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+    """Adds every endpoint to the router."""
+    for endpoint in endpoints:
+        app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)

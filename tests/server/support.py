@@ -1,0 +1,47 @@
+"""Real servers on loopback for these tests: single endpoints, or the whole interface over a real engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from penstock.model.limits import MAX_BODY_BYTES
+from penstock.server.access import access_guard
+from penstock.server.endpoints import Endpoint, Handler, Method, register
+from penstock.server.problems import problem_answers
+
+PROBLEM: Final = "application/problem+json"
+
+
+def endpoint(method: Method, path: str, handler: Handler) -> Endpoint:
+    """An endpoint for a test: only what routing needs."""
+    return Endpoint(method, path, "", handler, ())
+
+
+@asynccontextmanager
+async def serving(endpoints: Sequence[Endpoint], *, token: str | None = None) -> AsyncIterator[str]:
+    """The base URL of a server with these endpoints behind the real middlewares."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers, access_guard(token)])
+    register(app, endpoints)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def raw_exchange(base_url: str, request: bytes) -> bytes:
+    """Everything that the server answers to bytes that no client library would send."""
+    host, _, port = base_url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        await writer.drain()
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
