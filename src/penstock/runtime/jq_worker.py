@@ -6,8 +6,9 @@ and `jq`; `workers.py` is its only client. It trusts what comes from its parent,
 Arguments: settings as JSON, see `Settings`.
 Standard input: frames of a 4-byte big-endian length and a MessagePack list of items (kind, text, names, payload):
 kind "e" evaluates, "c" only compiles; payload is a JSON array of the input and the values of the names, in order.
-Standard output: per item, as soon as it is done, a frame of a 4-byte length, a status byte and UTF-8 bytes:
-`v` value as JSON, `e` error message, `m` out of memory, `l` value too large.
+Standard output: per item, in order, a frame of a 4-byte length, a status byte and UTF-8 bytes:
+`v` value as JSON, `e` error message, `m` out of memory, `l` value too large. Frames leave when the list is done or
+`_FLUSH_S` have passed, not one by one: waking the parent for each costs more than evaluating.
 
 An expression runs as `. as [$__dot, $name…] | def …; $__dot | (text) | tojson`: variables are data, never text, so
 a program compiles once per text and set of names, and large integers keep their digits on the way through.
@@ -33,6 +34,7 @@ FORBIDDEN = (
 
 NOW_VARIABLE = "__now"
 _OPEN_FILES = 16
+_FLUSH_S = 0.001
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -84,11 +86,15 @@ class _Worker:
     def serve(self, requests: BinaryIO, answers: BinaryIO) -> None:
         """Until the parent closes the pipe."""
         while header := requests.read(4):
+            flushed_at = time.monotonic()
             for kind, text, names, payload in self._decode(requests.read(*struct.unpack(">I", header))):
                 self._allow_cpu()
                 status, body = self._answer(kind, text, tuple(names), payload)
                 answers.write(struct.pack(">Ic", len(body) + 1, status) + body)
-                answers.flush()
+                if (now := time.monotonic()) - flushed_at > _FLUSH_S:
+                    answers.flush()
+                    flushed_at = now
+            answers.flush()
 
     def _allow_cpu(self) -> None:
         used_s = int(time.process_time())
@@ -123,7 +129,7 @@ def _wrap(text: str, names: tuple[str, ...]) -> str:
     bound = ", ".join("$" + name for name in ("__dot", *names))
     now = f"${NOW_VARIABLE}" if NOW_VARIABLE in names else 'error("the time is not available here")'
     shadows = "".join(f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN)
-    return f". as [{bound}] | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
+    return f". as [{bound}] | null as $ENV | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
 
 
 def _own_line(match: re.Match[str]) -> str:

@@ -30,12 +30,16 @@ _PROGRAM: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jq_w
 _READ_BYTES: Final = 256 * 1024
 _GRACE_S: Final = 0.02
 _START_S: Final = 30.0
+_DYING_S: Final = 1.0
 
 FailureReason: TypeAlias = Literal["expression", "timeout", "memory", "crash", "too_large"]
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """One expression to evaluate: jq text, its input and the variables that it names, both as JSON."""
+    """One expression to evaluate: jq text, its input and the variables that it names, both as JSON.
+
+    `text` is the text of a compiled `Expression`: balanced, and without forbidden names.
+    """
 
     text: str
     dot: bytes
@@ -76,6 +80,8 @@ class WorkersBusy(InfrastructureError):
 class _Batch:
     """The answers of one call, complete when `done` is."""
 
+    __slots__ = ("done", "missing", "results")
+
     def __init__(self, size: int) -> None:
         self.results: list[EvaluationResult | None] = [None] * size
         self.missing = size
@@ -91,21 +97,22 @@ class _Batch:
 class _Item:
     """One expression on its way; `message` is what the worker process gets."""
 
-    __slots__ = ("batch", "message", "place", "suspect")
+    __slots__ = ("alone", "batch", "message", "place")
 
     def __init__(self, batch: _Batch, place: int, message: tuple[str, str, list[str], bytes]) -> None:
         self.batch = batch
         self.place = place
         self.message = message
-        self.suspect = False
+        self.alone = False
 
 
 class ExpressionWorkers:
     """A fixed number of worker processes and the queue before them.
 
     Each process is owned by one task, which takes chunks off the queue, first come first served. When a process
-    dies or overruns its time, the expression that it was at is tried once more, alone, in a fresh process; the
-    others of its chunk go back to the front of the queue. So a bad expression costs the others at most its limit.
+    dies or makes no progress in time, it is replaced at once, and each expression of its chunk that has no answer
+    yet goes to the end of the queue to be tried once more, alone; what fails alone has failed. So a bad expression
+    costs the others at most its limit, and nobody waits behind a whole chunk of bad ones.
     """
 
     def __init__(self, *, processes: int = 2, limits: WorkerLimits = WorkerLimits()) -> None:
@@ -190,27 +197,24 @@ class ExpressionWorkers:
 
     async def _run_chunk(self, worker: "_Process", chunk: list[_Item]) -> "_Process":
         """Answer a chunk; the process to go on with, another one when this one had to be killed."""
-        while chunk:
-            reason = await worker.run(chunk, self._limits)
-            unanswered = [item for item in chunk if item.batch.results[item.place] is None]
-            if reason is None:
-                return worker
-            suspect, rest = unanswered[0], unanswered[1:]
-            await self._give_back(rest)
-            await worker.kill()
-            worker = await self._replace()
-            if suspect.suspect:
-                suspect.batch.settle(suspect.place, _ended(reason, self._limits))
-                return worker
-            suspect.suspect = True
-            chunk = [suspect]
-        return worker
+        if not chunk:
+            return worker
+        reason = await worker.run(chunk, self._limits)
+        if reason is None:
+            return worker
+        if chunk[0].alone:
+            chunk[0].batch.settle(chunk[0].place, _ended(reason, self._limits))
+        else:
+            await self._try_alone([item for item in chunk if item.batch.results[item.place] is None])
+        await worker.kill()
+        return await self._replace()
 
-    async def _give_back(self, items: list[_Item]) -> None:
-        if items:
-            async with self._wake:
-                self._chunks.appendleft(items)
-                self._wake.notify()
+    async def _try_alone(self, items: list[_Item]) -> None:
+        for item in items:
+            item.alone = True
+        async with self._wake:
+            self._chunks.extend([item] for item in items)
+            self._wake.notify(len(items))
 
     async def _replace(self) -> "_Process":
         """A fresh process; a start that fails (too many processes, no memory) is tried again, a little later."""
@@ -263,10 +267,15 @@ class _Process:
         return worker
 
     async def kill(self) -> None:
-        """End the process and reap it."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """End the process and reap it. One that has closed its pipe is dying already: it is only waited for."""
         self._requests.close()
+        if self._answers.at_eof():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DYING_S):
+                    await self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            if self._process.returncode is None:
+                self._process.kill()
         await asyncio.shield(self._process.wait())
 
     async def run(self, chunk: list[_Item], limits: WorkerLimits) -> Literal["timeout", "crash"] | None:
