@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from penstock.errors import Fault
-from penstock.kernel.commands import Command
+from penstock.kernel.commands import Command, Deferred
 from penstock.kernel.facts import Fact
 from penstock.kernel.state import RunState
 from penstock.kernel.values import Value
@@ -20,7 +20,7 @@ class Need(msgspec.Struct, frozen=True):
 
     `variables` are those that it names, `dot` is what `.` means. If `secrets`, the shell adds `$secrets` (every
     declared one that exists); if `authorization` is not None, it adds `$authorization` = `{scheme, parameter}` made
-    from it (shape A of `Invoke`, with `deferred` texts evaluated first).
+    from it (shape A of `Invoke`, after `deferred` has been evaluated into it).
     """
 
     key: AnswerKey
@@ -29,6 +29,7 @@ class Need(msgspec.Struct, frozen=True):
     variables: dict[str, Value]
     secrets: bool = False
     authorization: Json = None
+    deferred: tuple[Deferred, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.errors import Fault
 from penstock.kernel.commands import Invoke
-from penstock.kernel.messages import ParentLink
+from penstock.kernel.messages import ParentLink, ResumePoint
 from penstock.kernel.values import Value
 from penstock.model.workflow import WorkflowIdentity
 
@@ -142,6 +142,8 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
     error: Fault | None = None
     parent: ParentLink | None = None
     retry_of: str | None = None
+    resume: ResumePoint | None = None
+    """Where a retried run begins; None once it has begun."""
 
     @property
     def ended(self) -> bool:
