@@ -1,6 +1,6 @@
 """Writes a definition as YAML or JSON text that reads back to the equal definition.
 
-Block style, the definition's own key order, texts of several lines as literal blocks. A text is quoted wherever
+Block style, the own key order, texts of several lines as literal blocks. A text is quoted wherever
 YAML 1.1 or 1.2 could take it for something else (`on`, `12:30`, `0o7`, dates).
 """
 
