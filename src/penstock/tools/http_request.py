@@ -34,7 +34,7 @@ _FRAMING: Final = frozenset(
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """One request as it goes out, headers in the order of sending. May hold rendered secrets: never logged."""
+    """One request as it goes out. May hold rendered secrets: never logged, and never shown by `repr`."""
 
     method: str
     uri: str
