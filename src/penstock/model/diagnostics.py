@@ -2,11 +2,16 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Literal
+from itertools import islice
+from typing import Final, Literal
 
 import msgspec
 
 Severity = Literal["error", "warning"]
+
+# Comparing costs the product of the lengths; these keep a suggestion under a millisecond or two.
+_LONGEST_NAME: Final = 64
+_MOST_NAMES: Final = 100
 
 
 class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,6 +37,7 @@ class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def suggestion(wanted: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` when one of the known names is close, else nothing."""
-    close = difflib.get_close_matches(wanted[:200], [name[:200] for name in known], n=1, cutoff=0.6)
+    """` (did you mean 'x'?)` when one of the first hundred known names is close, else nothing."""
+    names = [name[:_LONGEST_NAME] for name in islice(known, _MOST_NAMES)]
+    close = difflib.get_close_matches(wanted[:_LONGEST_NAME], names, n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -5,14 +5,16 @@ from typing import Final
 
 import msgspec
 
-from penstock.model.diagnostics import Diagnostic, suggestion
+from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.readers.node import ConstructUse, ExpressionSite, Node, Reading, TextSite
 from penstock.model.readers.workflow import read_workflow
 from penstock.model.source import Source, UnreadableDocument, read_source, source_of_data
 from penstock.model.workflow import Workflow
 
-_SECRET: Final = re.compile(r"\$secrets?\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\.?\s*\[\s*\"([^\"\\]+)\"\s*\])")
+_SECRET: Final = re.compile(
+    r"\$secrets?\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|(?:\.\s*)?\[\s*\"([^\"\\]+)\"\s*\])"
+)
 
 
 class LoadedDocument(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ def _check_secrets(reading: Reading) -> None:
         for match in _SECRET.finditer(site.text):
             name = match.group(1) or match.group(2)
             if name not in reading.secrets:
-                hint = suggestion(name, reading.secrets)
+                hint = reading.suggest(name, reading.secrets)
                 reading.report(
                     "error",
                     site.pointer,

@@ -14,7 +14,6 @@ from penstock.model.data_flow import (
     OutputDefinition,
     SchemaReference,
 )
-from penstock.model.diagnostics import suggestion
 from penstock.model.plain_data import is_map
 from penstock.model.readers.node import Fields, Node
 from penstock.model.readers.oauth import check_oauth
@@ -110,7 +109,7 @@ def read_authentication(node: Node) -> Authentication | None:
         node.reading.note(f"authentication-{scheme_of(policy)}", node.pointer)
         return policy
     fields.node_of("use").error(
-        f"no authentication {name[:100]!r} under use.authentications{suggestion(name, known)}",
+        f"no authentication {name[:100]!r} under use.authentications{node.reading.suggest(name, known)}",
         "unknown-reference",
     )
     return None
@@ -160,7 +159,8 @@ def _names_secret(settings: Node) -> str | None:
     known = settings.reading.secrets
     if name not in known:
         fields.node_of("use").error(
-            f"no secret {name[:100]!r} under use.secrets{suggestion(name, known)}", "unknown-secret"
+            f"no secret {name[:100]!r} under use.secrets{settings.reading.suggest(name, known)}",
+            "unknown-secret",
         )
     return name
 

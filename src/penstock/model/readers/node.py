@@ -5,7 +5,7 @@ A reader never raises: it reports and returns a stand-in value, so that one pass
 error was reported, the values are thrown away.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from penstock.model.data_flow import Authentication
 from penstock.model.diagnostics import Diagnostic, Severity, suggestion
 from penstock.model.durations import Duration
 from penstock.model.json_value import Json
-from penstock.model.limits import MAX_DIAGNOSTICS
+from penstock.model.limits import MAX_DIAGNOSTICS, MAX_MESSAGE_CHARS
 from penstock.model.plain_data import is_list, is_map
 from penstock.model.policies import ErrorDefinition, RetryPolicy
 from penstock.model.source import Source
@@ -83,7 +83,13 @@ class Reading:
                 "too-many",
             )
         line, column = self.source.locate_key(pointer) if at_key else self.source.locate(pointer)
-        self.diagnostics.append(Diagnostic(severity, pointer, message, code, line, column))
+        self.diagnostics.append(
+            Diagnostic(severity, pointer, message[:MAX_MESSAGE_CHARS], code, line, column)
+        )
+
+    def suggest(self, wanted: str, known: Iterable[str]) -> str:
+        """A `did you mean`, as long as findings are still listed."""
+        return suggestion(wanted, known) if len(self.diagnostics) < MAX_DIAGNOSTICS else ""
 
     def note(self, construct: str, pointer: str) -> None:
         self.constructs.append(ConstructUse(construct, pointer))
@@ -162,7 +168,7 @@ class Fields:
                 node.error(f"the required key {key!r} is missing", "missing-key", at_key=True)
 
     def _unknown(self, member: Node, key: str, known: Collection[str], open_: bool) -> None:
-        message = f"unknown key {key[:100]!r}{suggestion(key, known)}"
+        message = f"unknown key {key[:100]!r}{member.reading.suggest(key, known)}"
         if open_:
             member.warn(f"{message}; it is ignored", "unknown-key", at_key=True)
         else:

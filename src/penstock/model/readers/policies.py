@@ -2,7 +2,6 @@
 
 from typing import Literal, TypeVar
 
-from penstock.model.diagnostics import suggestion
 from penstock.model.durations import Duration
 from penstock.model.limits import MAX_RETRIES
 from penstock.model.plain_data import is_map
@@ -28,7 +27,8 @@ def _by_name(node: Node, known: dict[str, T], kind: str, stand_in: T) -> T:
     if name in known:
         return known[name]
     node.error(
-        f"no {kind} {name[:100]!r} under use.{kind_key(kind)}{suggestion(name, known)}", "unknown-reference"
+        f"no {kind} {name[:100]!r} under use.{kind_key(kind)}{node.reading.suggest(name, known)}",
+        "unknown-reference",
     )
     return stand_in
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import Final, TypeAlias
 
-from penstock.model.diagnostics import suggestion
 from penstock.model.readers.node import Node
 from penstock.model.readers.values import read_text
 
@@ -16,6 +15,6 @@ def read_then(node: Node, scope: Scope) -> str:
     """A directive, or the name of a task in `scope`; anything else is an error (dsl: same scope only)."""
     target = read_text(node)
     if isinstance(node.value, str) and target not in DIRECTIVES and target not in scope:
-        hint = suggestion(target, (*scope, *DIRECTIVES))
+        hint = node.reading.suggest(target, (*scope, *DIRECTIVES))
         node.error(f"no task {target[:100]!r} in this list to go on with{hint}", "unknown-target")
     return target

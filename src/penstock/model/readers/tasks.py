@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from types import MappingProxyType
 from typing import Any, Final
 
-from penstock.model.diagnostics import suggestion
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_TASKS
 from penstock.model.plain_data import is_list, is_map
@@ -52,7 +51,7 @@ _NOTHING: Final = "continue"
 def read_task_list(node: Node) -> TaskList:
     """A list of one-key maps. Its names are one scope: unique, and the only targets of `then` in it."""
     named = _named_items(node)
-    scope = tuple(name for name, _ in named)
+    scope = frozenset(name for name, _ in named)
     return tuple(NamedTask(name, task.pointer, read_task(task, scope)) for name, task in named)
 
 
@@ -119,7 +118,7 @@ def _kind_of(node: Node) -> str | None:
         node.error(f"a task is of one kind; this one has {', '.join(kinds)}", "task-kind", at_key=True)
         return None
     unknown = next((key for key in node.value if key not in _BASE_KEYS), "")
-    hint = suggestion(unknown, _KINDS) if unknown else ""
+    hint = node.reading.suggest(unknown, _KINDS) if unknown else ""
     node.error(f"a task has exactly one of {', '.join(_KINDS)}{hint}", "task-kind", at_key=True)
     return None
 

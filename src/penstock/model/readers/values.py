@@ -9,7 +9,7 @@ from penstock.model.plain_data import is_list, is_map
 from penstock.model.readers.node import ExpressionSite, Fields, Node, SiteKind, TextSite
 
 _EXPRESSION: Final = re.compile(r"\s*\$\{.+\}\s*", re.DOTALL)
-_SUSPICIOUS: Final = re.compile(r"\$\{|\s*\.[A-Za-z_\[]|\s*\$[A-Za-z_]")
+_SUSPICIOUS: Final = re.compile(r"\s*(?:\.[A-Za-z_\[]|\$[A-Za-z_])")
 _DNS_LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
 _IDENTIFIER: Final = r"(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
 _SEMVER: Final = re.compile(
@@ -158,7 +158,7 @@ def note_text(node: Node, kind: SiteKind) -> None:
     """Notes a text of a value position: as an expression, or as a literal that looks like one."""
     if is_expression(node.value):
         node.reading.expressions.append(ExpressionSite(node.pointer, node.value, kind))
-    elif _SUSPICIOUS.search(node.value):
+    elif "${" in node.value or _SUSPICIOUS.match(node.value):
         node.reading.texts.append(TextSite(node.pointer, node.value))
 
 
