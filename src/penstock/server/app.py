@@ -18,6 +18,7 @@ from penstock.runtime.settings import Settings
 from penstock.server.access import access_guard, require_safe_binding
 from penstock.server.api.absent import absent_endpoints
 from penstock.server.api.events import EventsApi
+from penstock.server.api.machinery import MachineryApi
 from penstock.server.api.runs import RunsApi
 from penstock.server.api.secrets import SecretsApi
 from penstock.server.api.starts import StartsApi
@@ -26,7 +27,6 @@ from penstock.server.api.tools import ToolsApi
 from penstock.server.api.workflows import WorkflowsApi
 from penstock.server.endpoints import Endpoint, register
 from penstock.server.event_stream import Streams
-from penstock.server.machinery import MachineryApi
 from penstock.server.openapi import openapi_document
 from penstock.server.problems import problem_answers
 from penstock.store.protocol import Store

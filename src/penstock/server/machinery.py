@@ -1,0 +1,169 @@
+"""The machinery surface: services, workflows that call them in order, and events that start these.
+
+A service is a tool whose capability has the service's label; a workflow is a workflow in the namespace `machinery`.
+Ids belong to names: the same name has the same id, whatever its content and on whatever server.
+"""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Final, Literal
+
+import msgspec
+
+from penstock.errors import Conflict, InfrastructureError, NotFound
+from penstock.model.json_value import Json
+from penstock.model.limits import MAX_PAGE_ITEMS, MAX_UPSERT_ATTEMPTS
+from penstock.notations.labels import label_of
+from penstock.notations.machinery import read_service, read_workflow
+from penstock.notations.machinery_document import NAMESPACE, to_document
+from penstock.notations.machinery_types import ServiceDefinition, WorkflowDefinition
+from penstock.runtime.engine import Engine
+from penstock.store.rows import StoredWorkflow
+from penstock.tools.contract import HttpTransport, ToolDefinition
+
+_ID_CHARACTERS: Final = 24
+_FIRST_VERSION: Final = "1.0.0"
+_MEMBER: Final = "machinery"
+"""Under which a definition lies in the metadata of its document or tool."""
+
+
+class MissingServices(Conflict):
+    """A workflow names services that nobody registered."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__("not all services exist")
+        self.names = names
+
+
+class InvalidDefinition(Conflict):
+    """A definition is wrong; `fields` is the error map of this notation."""
+
+    def __init__(self, fields: dict[str, Json]) -> None:
+        super().__init__("the definition is invalid")
+        self.fields = fields
+
+
+class RegisteredService(msgspec.Struct, frozen=True):
+    id: str
+    definition: ServiceDefinition
+    created_at: int
+    updated_at: int
+
+
+class RegisteredWorkflow(msgspec.Struct, frozen=True):
+    """`label` and `version` are the stored workflow's."""
+
+    id: str
+    definition: WorkflowDefinition
+    label: str
+    version: str
+    created_at: int
+
+
+def id_of(kind: Literal["service", "workflow"], name: str) -> str:
+    """The id of a name: 24 hexadecimal digits."""
+    return sha256(f"{kind}\0{name}".encode()).hexdigest()[:_ID_CHARACTERS]
+
+
+class Machinery:
+    """Definitions of this notation in the engine's terms."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def register_service(self, data: Json) -> RegisteredService:
+        """Stores a service; one of the same name is replaced. `InvalidDefinition` says what is wrong."""
+        definition = read_service(data)
+        if not isinstance(definition, ServiceDefinition):
+            raise InvalidDefinition(definition)
+        label = label_of(definition.name)
+        transport = HttpTransport(definition.address, answer="object")
+        metadata = {_MEMBER: msgspec.to_builtins(definition)}
+        stored = await self._engine.put_tool(ToolDefinition(label, label, transport, metadata=metadata))
+        return RegisteredService(id_of("service", definition.name), definition, stored.created_at, stored.updated_at)
+
+    async def services(self) -> list[RegisteredService]:
+        """Every service, by name."""
+        found: list[RegisteredService] = []
+        for tool in await self._engine.list_tools():
+            if (data := tool.definition.metadata.get(_MEMBER)) is not None:
+                definition = msgspec.convert(data, ServiceDefinition)
+                service_id = id_of("service", definition.name)
+                found.append(RegisteredService(service_id, definition, tool.created_at, tool.updated_at))
+        return sorted(found, key=lambda service: service.definition.name)
+
+    async def register_workflow(self, data: Json) -> RegisteredWorkflow:
+        """Stores a workflow: other content than the latest is the next patch version, equal content is that version.
+
+        `InvalidDefinition` says what is wrong, `MissingServices` what is not registered; then nothing is stored.
+        """
+        definition = read_workflow(data)
+        if not isinstance(definition, WorkflowDefinition):
+            raise InvalidDefinition(definition)
+        known = {service.definition.name for service in await self.services()}
+        if missing := [name for name in dict.fromkeys(definition.services) if name not in known]:
+            raise MissingServices(missing)
+        for _ in range(MAX_UPSERT_ATTEMPTS):
+            try:
+                return await self._store(definition)
+            except Conflict:
+                continue  # somebody else took this version between our look and our write
+        raise InfrastructureError(f"workflow {definition.name!r} is being changed by too many at once")
+
+    async def _store(self, definition: WorkflowDefinition) -> RegisteredWorkflow:
+        latest = await self._latest(label_of(definition.name))
+        if latest is not None and (there := _registered(latest)) is not None and there.definition == definition:
+            return there
+        document = to_document(definition, _FIRST_VERSION if latest is None else _next_patch(latest.version))
+        document["document"]["metadata"][_MEMBER]["definition"] = msgspec.to_builtins(definition)
+        result = await self._engine.deploy(document)
+        stored = _registered(result.stored)
+        assert stored is not None, "what was just stored has its definition"
+        return stored
+
+    async def workflows(self) -> AsyncIterator[RegisteredWorkflow]:
+        """The latest version of every workflow, by label."""
+        after: tuple[str, str, str] | None = None
+        label = ""
+        while listed := await self._engine.list_workflows(namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS):
+            for stored in listed:
+                if stored.name != label and (latest := await self._latest(stored.name)) is not None:
+                    label = stored.name
+                    if (registered := _registered(latest)) is not None:
+                        yield registered
+            after = (listed[-1].namespace, listed[-1].name, listed[-1].version)
+
+    async def workflow(self, reference: str) -> RegisteredWorkflow:
+        """The latest version of a workflow by id or name; `NotFound`."""
+        if len(reference) == _ID_CHARACTERS:
+            async for registered in self.workflows():
+                if registered.id == reference:
+                    return registered
+        latest = await self._latest(label_of(reference)) if reference else None
+        registered = None if latest is None else _registered(latest)
+        if registered is None or registered.definition.name != reference:
+            raise NotFound(f"there is no workflow {reference[:100]!r}")
+        return registered
+
+    async def _latest(self, label: str) -> StoredWorkflow | None:
+        try:
+            return await self._engine.get_workflow(NAMESPACE, label)
+        except NotFound:
+            return None
+
+
+def _registered(stored: StoredWorkflow) -> RegisteredWorkflow | None:
+    """The workflow of this notation that was stored so; None for one that was written in another."""
+    metadata = msgspec.json.decode(stored.definition)["document"].get("metadata")
+    data = metadata.get(_MEMBER, {}).get("definition") if isinstance(metadata, dict) else None
+    if data is None:
+        return None
+    definition = msgspec.convert(data, WorkflowDefinition)
+    return RegisteredWorkflow(
+        id_of("workflow", definition.name), definition, stored.name, stored.version, stored.created_at
+    )
+
+
+def _next_patch(version: str) -> str:
+    major, minor, patch = version.partition("-")[0].partition("+")[0].split(".")
+    return f"{major}.{minor}.{int(patch) + 1}"
