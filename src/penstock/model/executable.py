@@ -51,7 +51,9 @@ CONSTRUCTS: Final = MappingProxyType[str, Construct](
         "call-asyncapi": Construct("`call: asyncapi`", False, "use emit and listen, or call a capability"),
         "call-a2a": Construct("`call: a2a`", False, "call a capability instead"),
         "call-mcp": Construct("`call: mcp`", False, "call a capability instead"),
-        "call-function-url": Construct("`call` of a function by URL", False, "copy it to use.functions"),
+        "call-function-url": Construct(
+            "`call` of a function by URL", True, "fetched when deployed, pinned by hash"
+        ),
         "call-function-catalog": Construct(
             "`call` of a catalogued function (`name:version`, `@catalog`)", False, "copy it to use.functions"
         ),

@@ -51,7 +51,7 @@ _NOTHING: Final = "continue"
 def read_task_list(node: Node) -> TaskList:
     """A list of one-key maps. Its names are one scope: unique, and the only targets of `then` in it."""
     named = _named_items(node)
-    scope = frozenset(name for name, _ in named)
+    scope = dict.fromkeys(name for name, _ in named)
     return tuple(NamedTask(name, task.pointer, read_task(task, scope)) for name, task in named)
 
 
