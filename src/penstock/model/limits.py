@@ -57,7 +57,6 @@ STREAM_HEARTBEAT_MS: Final = 15 * 1000  # between two signs of life of a stream 
 MAX_NAME_CHARACTERS: Final = 255  # a key or value of a label, a name of a tool or secret, an idempotency key
 MAX_LABELS: Final = 32  # labels of one run
 SHUTDOWN_MS: Final = 10 * 1000  # how long requests under way may take when the server stops
-MAX_EVENTS_PER_REQUEST: Final = 1000  # events of one batch
 MAX_REPEAT_IN_MAP_BYTES: Final = 1024  # a string repeated by `*` for each element of a `map`
 MAX_CACHED_RUNS: Final = 2_000  # states of runs kept in memory; the others are read again when something moves them
 MAX_CACHED_STATE_BYTES: Final = 32 * 1024 * 1024  # the same, by the size of their encoded states

@@ -23,6 +23,8 @@ _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _TEXT_CHARACTERS: Final = 2048
+MAX_POSITION: Final = 2**53
+"""The highest sequence number that every JSON client can hold."""
 
 Position = TypeVar("Position")
 
@@ -124,6 +126,16 @@ def read_cursor(request: web.Request, shape: type[Position]) -> Position | None:
         return msgspec.json.decode(decoded, type=shape)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise BadParameter("cursor", "is none that this list gave out") from None
+
+
+def last_event(request: web.Request) -> int | None:
+    """The position after which a reader wants a stream to go on (`Last-Event-ID`); None from now or the beginning."""
+    value = request.headers.get("Last-Event-ID", "").strip()
+    if not value:
+        return None
+    if not re.fullmatch(r"\d{1,16}", value, re.ASCII) or int(value) > MAX_POSITION:
+        raise BadParameter("Last-Event-ID", "is none that this stream gave out")
+    return int(value)
 
 
 def idempotency_key(request: web.Request) -> str | None:

@@ -10,9 +10,9 @@ from penstock.server.bodies import read_object
 from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN, SINCE, UNTIL
-from penstock.server.refusals import BadParameter, BadRequest
+from penstock.server.refusals import BadRequest
 from penstock.server.replies import no_content, page, reply
-from penstock.server.schemas import ANY, RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
+from penstock.server.schemas import RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
 from penstock.server.views import run_summary, run_view, task_view
 
 _PATH = "/api/v1/runs/{id}"
@@ -21,7 +21,6 @@ _FILTERS = (
     Parameter("workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"),
 )
 _SEQ = Parameter("seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent")
-_MAX_SEQ = 2**53
 _NOT_THERE = (404,)
 
 
@@ -129,11 +128,11 @@ class RunsApi:
 
     async def state(self, request: web.Request) -> web.Response:
         run_id = queries.run_id(request)
-        seq = queries.integer(request, "seq", least=0, most=_MAX_SEQ, default=_MAX_SEQ)
+        seq = queries.integer(request, "seq", least=0, most=queries.MAX_POSITION, default=queries.MAX_POSITION)
         return reply(await self._engine.state_at(run_id, seq))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        run_id, after = queries.run_id(request), _last_event(request)
+        run_id, after = queries.run_id(request), queries.last_event(request) or 0
         await self._engine.get_run(run_id)
         return await self._streams.send(request, self._facts(run_id, after))
 
@@ -170,12 +169,3 @@ def _workflow_filter(request: web.Request) -> tuple[str | None, str | None]:
         return None, None
     namespace, slash, name = value.rpartition("/")
     return (namespace or None) if slash else None, name or None
-
-
-def _last_event(request: web.Request) -> int:
-    value = request.headers.get("Last-Event-ID", "").strip()
-    if not value:
-        return 0
-    if not value.isascii() or not value.isdigit() or int(value) > _MAX_SEQ:
-        raise BadParameter("Last-Event-ID", "is none that this stream gave out")
-    return int(value)
