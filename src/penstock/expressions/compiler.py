@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, assert_never
 
 from penstock.expressions import nodes
-from penstock.expressions.errors import EmptyOutput, ExpressionError, NotNative
+from penstock.expressions.errors import EmptyOutput, ExpressionError
 from penstock.expressions.functions import FUNCTIONS, elements, truthy
+from penstock.expressions.kinds import type_of
 from penstock.expressions.names import NOW_VARIABLE
 from penstock.expressions.nodes import Node
 from penstock.expressions.operators import ARITHMETIC, negate
@@ -21,8 +22,8 @@ from penstock.model.json_value import Json
 Run: TypeAlias = Callable[[Json, Mapping[str, Json]], Json]
 
 
-def compile_node(node: Node) -> Run:
-    """The closure of a tree. Raises `NotNative` for what only a worker can do."""
+def compile_node(node: Node) -> Run:  # noqa: C901 - one arm per node
+    """The closure of a tree."""
     match node:
         case nodes.Dot():
             return lambda dot, variables: dot
@@ -74,8 +75,8 @@ def _variable(name: str) -> Run:
 def _index(target: Node, key: Node) -> Run:
     path: list[str] = []
     base: Node = nodes.Index(target, key)
-    while isinstance(base, nodes.Index) and isinstance(base.key, nodes.Literal) and isinstance(base.key.value, str):
-        path.append(base.key.value)
+    while isinstance(base, nodes.Index) and (name := _text(base.key)) is not None:
+        path.append(name)
         base = base.target
     if path:
         return _path(base, tuple(reversed(path)))
@@ -88,6 +89,11 @@ def _index(target: Node, key: Node) -> Run:
     return run
 
 
+def _text(node: Node) -> str | None:
+    """The string that a literal is."""
+    return node.value if isinstance(node, nodes.Literal) and isinstance(node.value, str) else None
+
+
 def _path(base: Node, path: tuple[str, ...]) -> Run:
     if not isinstance(base, nodes.Dot):
         return _path_from(compile_node(base), path)
@@ -97,21 +103,21 @@ def _path(base: Node, path: tuple[str, ...]) -> Run:
     def run(dot: Json, variables: Mapping[str, Json]) -> Json:
         value = dot
         for key in path:
-            value = value.get(key) if type(value) is dict else index(value, key)
+            value = value.get(key) if type_of(value) is dict else index(value, key)
         return value
 
     return run
 
 
 def _field(key: str) -> Run:
-    return lambda dot, variables: dot.get(key) if type(dot) is dict else index(dot, key)
+    return lambda dot, variables: dot.get(key) if type_of(dot) is dict else index(dot, key)
 
 
 def _path_from(start: Run, path: tuple[str, ...]) -> Run:
     def run(dot: Json, variables: Mapping[str, Json]) -> Json:
         value = start(dot, variables)
         for key in path:
-            value = value.get(key) if type(value) is dict else index(value, key)
+            value = value.get(key) if type_of(value) is dict else index(value, key)
         return value
 
     return run
@@ -170,7 +176,7 @@ def _logic(conjunction: bool, left: Run, right: Run) -> Run:
 
 
 def _alternative(left: Run, right: Run) -> Run:
-    """Like libjq, an error on the left is an error; only no output, `null` and `false` mean the right side."""
+    """As in libjq, an error on the left is an error; no output, `null` and `false` mean the right side."""
 
     def run(dot: Json, variables: Mapping[str, Json]) -> Json:
         try:
@@ -203,8 +209,8 @@ def _array(items: tuple[Run, ...]) -> Run:
 
 
 def _object(pairs: tuple[tuple[Node, Node], ...]) -> Run:
-    if all(isinstance(key, nodes.Literal) and isinstance(key.value, str) for key, _ in pairs):
-        plain = tuple((key.value, compile_node(item)) for key, item in pairs if isinstance(key, nodes.Literal))
+    plain = tuple((name, compile_node(item)) for key, item in pairs if (name := _text(key)) is not None)
+    if len(plain) == len(pairs):
         return lambda dot, variables: {key: item(dot, variables) for key, item in plain}
     compiled = tuple((compile_node(key), compile_node(item)) for key, item in pairs)
 
@@ -252,9 +258,7 @@ def _function(name: str, arguments: tuple[Run, ...]) -> Run:
     function = FUNCTIONS[name, len(arguments)]
     if not arguments:
         return lambda dot, variables: function(dot)
-    if len(arguments) > 1:
-        raise NotNative
-    argument = arguments[0]
+    (argument,) = arguments
     return lambda dot, variables: function(dot, argument(dot, variables))
 
 

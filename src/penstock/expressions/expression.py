@@ -33,8 +33,8 @@ _BARE_PATH: Final = re.compile(
 class Expression:
     """jq text, compiled once.
 
-    `names` are the variables that it names, without `$`; `__now` (seconds since the epoch) is among them when it
-    calls `now`. It may hold names that the text binds itself; whoever evaluates passes those it has.
+    `names` are the variables that it names, without `$`; `__now` (seconds since the epoch) is among them when
+    it calls `now`. It may hold names that the text binds itself; whoever evaluates passes those it has.
     `native` says that `evaluate` works; any other expression goes to a worker process.
     `loose` (mode *loose* only) says that a failure means the literal text, not an error.
     """
@@ -72,8 +72,8 @@ def compile_expression(text: str) -> Expression:
     """Compile jq text (without the `${ }` around it).
 
     Raises `ExpressionError`, with a position where there is one, only for what is surely wrong or forbidden:
-    empty, too long, unbalanced, or a forbidden name. Whatever is outside the native subset is left to a worker,
-    which says so when it is not valid jq.
+    empty, too long, unbalanced, or a forbidden name. Whatever is outside the native subset is left to a
+    worker, which says so when it is not valid jq.
     """
     if len(text.encode("utf-8", "surrogatepass")) > limits.MAX_EXPRESSION_BYTES:
         raise ExpressionError(f"is longer than {limits.MAX_EXPRESSION_BYTES} bytes")
@@ -101,7 +101,7 @@ def _compile_native(tokens: tuple[Token, ...]) -> Run | None:
 
 
 def strip_wrapper(text: str) -> str | None:
-    """`"${ .a }"` → `".a"`; None when the whole string is not one expression. Line breaks are allowed inside."""
+    """`"${ .a }"` → `".a"`; None when the string is not one expression. Line breaks are allowed inside."""
     match = _WRAPPED.fullmatch(text)
     return None if match is None else match.group(1).strip()
 

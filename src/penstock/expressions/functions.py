@@ -1,4 +1,4 @@
-"""The functions of the native subset: exactly libjq's results, in time linear in the input (sorting: n log n).
+"""The functions of the native subset: exactly libjq's results, in linear time (sorting: n log n).
 
 `FUNCTIONS` take their arguments evaluated; `SPECIAL_FUNCTIONS` are compiled by the compiler, because they
 evaluate an argument zero or more times. Whatever is in neither goes to a worker.
@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, cast
 
 from penstock.expressions.errors import ExpressionError
-from penstock.expressions.numbers import finite
+from penstock.expressions.kinds import is_number, kind
+from penstock.expressions.numbers import whole
 from penstock.expressions.operators import add, split
 from penstock.expressions.ordering import sort_key
 from penstock.expressions.paths import index
-from penstock.expressions.text import describe, kind, to_json, to_number, to_text
+from penstock.expressions.text import describe, to_json, to_number, to_text
 from penstock.model import limits
 from penstock.model.json_value import Json
 
@@ -53,8 +54,8 @@ def _has(value: Json, key: Json) -> Json:
         return False
     if isinstance(value, dict) and isinstance(key, str):
         return key in value
-    if isinstance(value, list) and type(key) in (int, float):
-        return 0 <= key < len(cast("list[Json]", value))
+    if isinstance(value, list) and is_number(key):
+        return 0 <= int(key) < len(cast("list[Json]", value))
     raise ExpressionError(f"cannot check whether {kind(value)} has a {kind(key)} key")
 
 
@@ -187,17 +188,17 @@ def _last(value: Json) -> Json:
 
 
 def _number(value: Json, name: str) -> int | float:
-    if type(value) not in (int, float):
+    if not is_number(value):
         raise ExpressionError(f"{name}: {describe(value)} is not a number")
     return value
 
 
 def _floor(value: Json) -> Json:
-    return finite(math.floor(number)) if isinstance(number := _number(value, "floor"), float) else number
+    return whole(math.floor(number)) if isinstance(number := _number(value, "floor"), float) else number
 
 
 def _ceil(value: Json) -> Json:
-    return finite(math.ceil(number)) if isinstance(number := _number(value, "ceil"), float) else number
+    return whole(math.ceil(number)) if isinstance(number := _number(value, "ceil"), float) else number
 
 
 def _to_entries(value: Json) -> Json:
@@ -242,5 +243,7 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
 SPECIAL_FUNCTIONS: Final = frozenset((("select", 1), ("map", 1), ("empty", 0), ("error", 1), ("now", 0)))
 """`map` only over bodies without variables and calls that iterate, see `growth`."""
 
-CHEAP_FUNCTIONS: Final = frozenset(("length", "not", "type", "select", "has", "tonumber", "floor", "ceil", "empty"))
+CHEAP_FUNCTIONS: Final = frozenset(
+    ("length", "not", "type", "select", "has", "tonumber", "floor", "ceil", "empty"),
+)
 """What the body of a `map` may call: constant time, and never larger than the element."""

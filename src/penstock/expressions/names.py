@@ -1,6 +1,6 @@
 """Which variables and functions a jq text names, and which of them it must not.
 
-Forbidden is what reads or changes the world (environment, files, further inputs, standard error, the process),
+Forbidden is what reads or changes the world (environment, files, further inputs, standard error, the process)
 and what gives another result on another machine. A name counts where it is code: `.env`, `{env: 1}`, `"env"`
 and `$input` are fine.
 """
@@ -77,7 +77,7 @@ def _refuse_forbidden(token: Token) -> None:
 def _names_in_code(tokens: Sequence[Token]) -> Iterator[Token]:
     """Names, keywords and variables, those inside interpolations too, without the plain keys of objects.
 
-    `if … end` and `def … ;` count as brackets: a comma inside one does not start a key of the object around it.
+    `if … end` and `def … ;` count as brackets: a comma inside does not start a key of the object around it.
     """
     brackets: list[str] = []
     key_is_next = False

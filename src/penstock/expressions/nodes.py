@@ -1,6 +1,7 @@
 """The syntax tree of the native subset: a closed union of frozen nodes, each with at most one output."""
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -111,6 +112,17 @@ class Call(msgspec.Struct, frozen=True):
 
     name: str
     arguments: "tuple[Node, ...]"
+
+
+def children(node: "Node") -> "Iterator[Node]":
+    """The nodes directly below, in the order of the text."""
+    below: list[Json] = [msgspec.structs.astuple(node)]
+    while below:
+        for part in below.pop():
+            if isinstance(part, tuple):
+                below.append(part)
+            elif isinstance(part, msgspec.Struct):
+                yield cast("Node", part)
 
 
 Node: TypeAlias = (

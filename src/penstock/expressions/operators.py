@@ -1,10 +1,11 @@
-"""jq's `+ - * / %` and negation over JSON values. Nothing is changed in place; all linear in their operands."""
+"""jq's `+ - * / %` and negation over JSON values. Nothing is changed in place; all take linear time."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from penstock.expressions.errors import ExpressionError
-from penstock.expressions.numbers import Number, divide, finite, remainder, settle, whole
+from penstock.expressions.kinds import is_number, type_of
+from penstock.expressions.numbers import Number, divide, remainder, settle, whole
 from penstock.expressions.ordering import sort_key
 from penstock.expressions.text import describe
 from penstock.model import limits
@@ -13,15 +14,9 @@ from penstock.model.json_value import Json
 Operator: TypeAlias = Callable[[Json, Json], Json]
 
 
-
-def _is_number(value: Json) -> bool:
-    kind = type(value)
-    return kind is int or kind is float
-
-
 def add(left: Json, right: Json) -> Json:
     """Sum of numbers; strings and arrays joined; objects merged, the right one wins; null is neutral."""
-    left_type, right_type = type(left), type(right)
+    left_type, right_type = type_of(left), type_of(right)
     if left_type is int and right_type is int:
         return whole(left + right)
     if left is None:
@@ -32,16 +27,16 @@ def add(left: Json, right: Json) -> Json:
         return left + right
     if left_type is dict and right_type is dict:
         return {**left, **right}
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return settle(left + right)
     raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be added")
 
 
 def subtract(left: Json, right: Json) -> Json:
     """Difference of numbers; an array without the elements that the right one has."""
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return settle(left - right)
-    if type(left) is list and type(right) is list:
+    if type_of(left) is list and type_of(right) is list:
         unwanted = set(map(sort_key, right))
         return [item for item in left if sort_key(item) not in unwanted]
     raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be subtracted")
@@ -49,13 +44,13 @@ def subtract(left: Json, right: Json) -> Json:
 
 def multiply(left: Json, right: Json) -> Json:
     """Product of numbers; a string repeated; objects merged deeply."""
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return settle(left * right)
-    if type(left) is str and _is_number(right):
+    if type_of(left) is str and is_number(right):
         return _repeat(left, right, limits.MAX_VALUE_BYTES)
-    if type(right) is str and _is_number(left):
+    if type_of(right) is str and is_number(left):
         return _repeat(right, left, limits.MAX_VALUE_BYTES)
-    if type(left) is dict and type(right) is dict:
+    if type_of(left) is dict and type_of(right) is dict:
         return _merge(left, right)
     raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be multiplied")
 
@@ -63,7 +58,7 @@ def multiply(left: Json, right: Json) -> Json:
 def multiply_in_map(left: Json, right: Json) -> Json:
     """`multiply` once per element: repeated strings stay small, or a short text could fill the memory."""
     for text, count in ((left, right), (right, left)):
-        if type(text) is str and _is_number(count):
+        if type_of(text) is str and is_number(count):
             return _repeat(text, count, limits.MAX_REPEAT_IN_MAP_BYTES)
     return multiply(left, right)
 
@@ -80,8 +75,8 @@ def _repeat(text: str, count: Number, limit: int) -> Json:
 def _merge(left: dict[str, Json], right: dict[str, Json]) -> dict[str, Json]:
     result = dict(left)
     for key, value in right.items():
-        present = result.get(key)
-        if type(present) is dict and type(value) is dict:
+        present: Json = result.get(key, 0)
+        if type_of(present) is dict and type_of(value) is dict:
             result[key] = _merge(present, value)
         else:
             result[key] = value
@@ -90,9 +85,9 @@ def _merge(left: dict[str, Json], right: dict[str, Json]) -> dict[str, Json]:
 
 def divide_values(left: Json, right: Json) -> Json:
     """Quotient of numbers; a string split."""
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return divide(left, right)
-    if type(left) is str and type(right) is str:
+    if type_of(left) is str and type_of(right) is str:
         return split(left, right)
     raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be divided")
 
@@ -106,17 +101,17 @@ def split(text: str, separator: str) -> list[Json]:
 
 def modulo(left: Json, right: Json) -> Json:
     """Remainder of numbers."""
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return remainder(left, right)
     raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be divided (remainder)")
 
 
 def negate(value: Json) -> Json:
-    """`-value` of a number."""
-    if type(value) is int:
+    """`-value` of a number; there is no negative zero."""
+    if type_of(value) is int:
         return whole(-value)
-    if type(value) is float:
-        return finite(-value)
+    if type_of(value) is float:
+        return -value if value else value
     raise ExpressionError(f"{describe(value)} cannot be negated")
 
 

@@ -5,14 +5,15 @@ Python's own operators do not serve: there `True == 1`, and values of different 
 
 from typing import Final, cast
 
+from penstock.expressions.kinds import type_of
 from penstock.model.json_value import Json
 
-_RANKS: Final[dict[type, int]] = {type(None): 0, bool: 1, int: 2, float: 2, str: 3, list: 4, dict: 5}
+_RANKS: Final[dict[type[Json], int]] = {type(None): 0, bool: 1, int: 2, float: 2, str: 3, list: 4, dict: 5}
 
 
 def equal(left: Json, right: Json) -> bool:
     """jq's `==`: numbers by value, `true` never equals 1."""
-    left_type, right_type = type(left), type(right)
+    left_type, right_type = type_of(left), type_of(right)
     if left_type is not right_type:
         return _RANKS[left_type] == 2 == _RANKS[right_type] and left == right
     if left_type is list:
@@ -26,7 +27,7 @@ def equal(left: Json, right: Json) -> bool:
 
 def less(left: Json, right: Json) -> bool:
     """jq's `<`."""
-    left_type, right_type = type(left), type(right)
+    left_type, right_type = type_of(left), type_of(right)
     if left_type is right_type and left_type in (int, float, str):
         return left < right
     return sort_key(left) < sort_key(right)

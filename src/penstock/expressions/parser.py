@@ -4,13 +4,13 @@ What it does not know, or what could have more than one output, is `NotNative`: 
 Precedence, loosest first: `|`, `,`, `//`, `or`, `and`, comparisons, `+ -`, `* / %`, unary `-`, postfix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from penstock.expressions import nodes
 from penstock.expressions.errors import NotNative
 from penstock.expressions.functions import FUNCTIONS, SPECIAL_FUNCTIONS
-from penstock.expressions.nodes import Node
+from penstock.expressions.nodes import Node, children
 from penstock.expressions.operators import IN_MAP
 from penstock.expressions.tokens import Token
 from penstock.model import limits
@@ -120,11 +120,11 @@ class _Parser:
     def _product(self) -> Node:
         left = self._unary()
         for operator in self._chain("*", "/", "%"):
-            operator = IN_MAP + operator if operator == "*" and self._in_map else operator
-            left = nodes.Binary(operator, left, self._unary())
+            name = IN_MAP + operator if operator == "*" and self._in_map else operator
+            left = nodes.Binary(name, left, self._unary())
         return left
 
-    def _chain(self, *operators: str):
+    def _chain(self, *operators: str) -> Iterator[str]:
         """The operators that follow one another at one level; bounded, because each one nests the tree."""
         for _ in range(limits.MAX_EXPRESSION_DEPTH):
             token = self._peek()
@@ -300,6 +300,8 @@ class _Parser:
                 key = self.pipe()
                 self._expect(")")
                 self._expect(":")
+                if not (_is_text(key) or _reads_input(key)):
+                    raise NotNative
                 return key, self.pipe()
             case _:
                 raise NotNative
@@ -325,3 +327,13 @@ def _number(text: str) -> int | float:
     elif repr(float(text)) == text:
         return float(text)
     raise NotNative
+
+
+def _is_text(node: Node) -> bool:
+    return isinstance(node, nodes.Literal) and isinstance(node.value, str)
+
+
+def _reads_input(node: Node) -> bool:
+    """False for a constant: libjq folds it, and refuses an object whose constant key is no string."""
+    reading = isinstance(node, (nodes.Dot, nodes.Variable, nodes.Call))
+    return reading or any(map(_reads_input, children(node)))

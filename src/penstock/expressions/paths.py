@@ -3,17 +3,18 @@
 import math
 
 from penstock.expressions.errors import ExpressionError
+from penstock.expressions.kinds import is_number, kind, type_of
 from penstock.expressions.ordering import sort_key
-from penstock.expressions.text import describe, kind
+from penstock.expressions.text import describe
 from penstock.model.json_value import Json
 
 
 def index(value: Json, key: Json) -> Json:
     """`value[key]`: null where nothing is, an error where the kinds do not fit."""
-    value_type, key_type = type(value), type(key)
+    value_type, key_type = type_of(value), type_of(key)
     if value_type is dict and key_type is str:
         return value.get(key)
-    if value is None and key_type in (str, int, float, dict):
+    if value_type is type(None) and key_type in (str, int, float, dict):
         return None
     if value_type is list:
         if key_type is int or key_type is float:
@@ -26,15 +27,15 @@ def index(value: Json, key: Json) -> Json:
 
 
 def _element(items: list[Json], key: int | float) -> Json:
-    """Fractions are cut downwards; negative positions count from the end; null outside."""
-    place = math.floor(key)
+    """Fractions are cut off; negative positions count from the end; null outside."""
+    place = int(key)
     return items[place] if -len(items) <= place < len(items) else None
 
 
 def _occurrences(items: list[Json], wanted: list[Json]) -> Json:
-    """Where `wanted` begins in `items` (Knuth-Morris-Pratt, so that it stays linear); null for an empty one."""
+    """Where `wanted` begins in `items` (Knuth-Morris-Pratt, to stay linear); nowhere for an empty one."""
     if not wanted:
-        return None
+        return []
     keys, pattern = list(map(sort_key, items)), list(map(sort_key, wanted))
     borders = _borders(pattern)
     found: list[Json] = []
@@ -63,7 +64,7 @@ def _borders(pattern: list[tuple[Json, ...]]) -> list[int]:
 
 def _slice_by_object(value: Json, key: dict[str, Json]) -> Json:
     if "start" not in key or "end" not in key:
-        raise ExpressionError("slice indices must be integers")
+        raise ExpressionError("slice indices must be numbers")
     return cut(value, key["start"], key["end"])
 
 
@@ -71,15 +72,10 @@ def cut(value: Json, start: Json, end: Json) -> Json:
     """`value[start:end]` of a string (by characters), an array or null; null bounds are open."""
     if value is None:
         return None
-    if type(value) not in (str, list):
+    if type_of(value) not in (str, list):
         raise ExpressionError(f"cannot index {kind(value)} with object")
-    first, last = _bound(start, math.floor, 0), _bound(end, math.ceil, len(value))
-    return value[first:last]
-
-
-def _bound(bound: Json, rounded: "type[int] | object", default: int) -> int:
-    if bound is None:
-        return default
-    if type(bound) not in (int, float):
-        raise ExpressionError("slice indices must be integers")
-    return math.floor(bound) if rounded is math.floor else math.ceil(bound)
+    for bound in (start, end):
+        if not (bound is None or is_number(bound)):
+            raise ExpressionError("slice indices must be numbers")
+    first = None if start is None else math.floor(start)
+    return value[first : None if end is None else math.ceil(end)]

@@ -33,9 +33,10 @@ class Template:
     def build(self, dot: Json, variables: Mapping[str, Json], answers: Mapping[str, Json]) -> Json:
         """The structure with every expression replaced by its value.
 
-        `answers` maps the pointer of each of `needs()` to its value, and of any that uses secrets; leave out a `loose` one that failed, and its
-        literal text stands. Literals are shared with the definition: never change the result.
-        Raises `ExpressionError`, whose message names the pointer when there is more than the whole structure.
+        `answers` maps the pointer of each of `needs()` to its value, and of any that uses secrets; leave out
+        a `loose` one that failed, and its literal text stands. Literals are shared with the definition: never
+        change the result.
+        Raises `ExpressionError`, whose message names the pointer when that is not the whole.
         """
         return self._build(dot, variables, answers)
 
@@ -43,8 +44,8 @@ class Template:
 def compile_template(value: Json, *, mode: Mode = "strict", bare: bool = False) -> Template:
     """Compile a structure of a definition.
 
-    `strict`: only strings that are wholly `${ … }` are expressions. `bare`: a string at the top is an expression
-    with or without the wrapper (`if`, `when`, `from`, `as` …); strings inside follow `strict`.
+    `strict`: only strings that are wholly `${ … }` are expressions. `bare`: a string at the top is an
+    expression with or without the wrapper (`if`, `when`, `from`, `as` …); strings inside follow `strict`.
     `loose`: every string is tried, and stands for itself when it does not compile or fails.
     Raises `ExpressionError`, naming the pointer, for an expression that does not compile.
     """
@@ -93,7 +94,8 @@ class _Compiler:
         if self._loose:
             expression = expression.as_loose()
         self.found.append((pointer, expression))
-        return _native(expression, pointer, text) if expression.native else _answered(expression, pointer, text)
+        build = _native if expression.native else _answered
+        return build(expression, pointer, text)
 
 
 def _constant(value: Json) -> _Build:

@@ -8,26 +8,13 @@ import re
 from typing import Final
 
 from penstock.expressions.errors import ExpressionError
+from penstock.expressions.kinds import kind
 from penstock.expressions.numbers import finite
 from penstock.model.json_value import MAX_INTEGER, MIN_INTEGER, Json
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-_KINDS: Final[dict[type, str]] = {
-    type(None): "null",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-}
 _SHOWN_CHARS: Final = 40
-
-
-def kind(value: Json) -> str:
-    """jq's `type`."""
-    return _KINDS[type(value)]
 
 
 def to_json(value: Json) -> str:
@@ -56,8 +43,10 @@ def to_number(value: Json) -> Json:
 
 
 def _read_number(text: str) -> Json:
-    if text.lstrip("+-").isdecimal() and len(text) < 24 and MIN_INTEGER <= (number := int(text)) <= MAX_INTEGER:
-        return number
+    if text.lstrip("+-").isdecimal() and len(text) < 24:
+        number = int(text)
+        if MIN_INTEGER <= number <= MAX_INTEGER:
+            return number
     return finite(float(text))
 
 

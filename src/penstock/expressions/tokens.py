@@ -1,7 +1,7 @@
 """The tokens of jq text: all of jq's lexical grammar, so that names can be judged before anything runs.
 
-The lexer must never take for a comment or a string what libjq takes for code, otherwise a forbidden name could
-hide there; where the two could differ (comments with a backslash or a carriage return) it refuses the text.
+The lexer must never take for a comment or a string what libjq takes for code, or a forbidden name could hide
+there; where the two could differ (comments with a backslash or a carriage return) it refuses the text.
 Source: jq manual 1.8, and the differential tests.
 """
 
@@ -12,10 +12,15 @@ from typing import Final, Literal, TypeAlias
 from penstock.expressions.errors import ExpressionError
 from penstock.model import limits
 
-TokenKind: TypeAlias = Literal["number", "string", "field", "name", "keyword", "variable", "format", "operator"]
+TokenKind: TypeAlias = Literal[
+    "number", "string", "field", "name", "keyword", "variable", "format", "operator"
+]
 
 KEYWORDS: Final = frozenset(
-    "def if then elif else end as reduce foreach try catch label import include module and or __loc__".split()
+    (
+        *("def", "if", "then", "elif", "else", "end", "as", "reduce", "foreach", "try", "catch", "label"),
+        *("import", "include", "module", "and", "or", "__loc__"),
+    )
 )
 
 _TOKEN: Final = re.compile(
@@ -39,7 +44,7 @@ _CLOSES: Final = {")": "(", "]": "[", "}": "{"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token. `text` of a field or variable is its bare name; `parts` are a string's texts and interpolations."""
+    """One token. `text` of a field or variable is its bare name; `parts` are a string's texts and tokens."""
 
     kind: TokenKind
     text: str
@@ -99,7 +104,9 @@ class _Lexer:
                 return None
             case "comment":
                 if "\\" in text or "\r" in text:
-                    raise ExpressionError("a comment must not hold a backslash or a carriage return", position)
+                    raise ExpressionError(
+                        "a comment must not hold a backslash or a carriage return", position
+                    )
                 return None
             case "number" | "operator":
                 return Token(kind, text, position)

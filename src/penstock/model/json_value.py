@@ -1,7 +1,8 @@
 """The alias for any JSON value: the one place where `Any` appears, and the check at the engine's edges.
 
-A value is good when every part of the engine can carry it exactly: the codecs (msgspec, MessagePack), both
-stores, libjq and the client. Integers go from -2**63 to 2**64 - 1 (what MessagePack and msgspec hold exactly).
+A value is good when every part of the engine can carry it exactly: the codecs (msgspec, MessagePack), the
+stores, libjq and the client. Integers go from -2**63 to 2**64 - 1 (what MessagePack and msgspec hold
+exactly).
 """
 
 import math
@@ -73,14 +74,13 @@ def _check_text(text: str) -> str | None:
 
 
 def encoded_depth(data: bytes) -> int:
-    """The nesting of a JSON text (0 for a scalar), by looking at its brackets only; `data` must be valid JSON."""
+    """The nesting of a JSON text (0 for a scalar), by its brackets only; `data` must be valid JSON."""
     brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
     depth = deepest = 0
     for bracket in brackets:
         if bracket in b"[{":
             depth += 1
-            if depth > deepest:
-                deepest = depth
+            deepest = max(deepest, depth)
         else:
             depth -= 1
     return deepest

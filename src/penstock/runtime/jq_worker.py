@@ -1,20 +1,22 @@
 """The program that an expression worker process runs: libjq over pipes, and nothing else.
 
 It is started by path in an isolated interpreter (`-I -S`), so it imports only the standard library, `msgspec`
-and `jq`; `workers.py` is its only client. It trusts what comes from its parent, except the expressions.
+and `jq`; `workers.py` is its only client. It trusts what its parent sends, except the expressions.
 
 Arguments: settings as JSON, see `Settings`.
-Standard input: frames of a 4-byte big-endian length and a MessagePack list of items (kind, text, names, payload):
-kind "e" evaluates, "c" only compiles; payload is a JSON array of the input and the values of the names, in order.
-Standard output: per item, in order, a frame of a 4-byte length, a status byte and UTF-8 bytes:
-`v` value as JSON, `e` error message, `m` out of memory, `l` value too large. Frames leave when the list is done or
-`_FLUSH_S` have passed, not one by one: waking the parent for each costs more than evaluating.
+Standard input: frames of a 4-byte big-endian length and a MessagePack list of items (kind, text, names,
+payload): kind "e" evaluates, "c" only compiles; payload is a JSON array of the input and the values of the
+names, in order.
+Standard output: per item, in order, a frame of a 4-byte length, a status byte and UTF-8 bytes: `v` value as
+JSON, `e` error message, `m` out of memory, `l` value too large. Frames leave when the list is done or after
+`_FLUSH_S`, not one by one: waking the parent for each costs more than evaluating.
 
-An expression runs as `. as [$__dot, $name…] | def …; $__dot | (text) | tojson`: variables are data, never text, so
-a program compiles once per text and set of names, and large integers keep their digits on the way through.
-Only the first output is computed; no output is `null`.
+An expression runs as `. as [$__dot, $name…] | def …; $__dot | (text) | tojson`: variables are data, never
+text, so a program compiles once per text and set of names, and large integers keep their digits on the
+way through. Only the first output is computed; no output is `null`.
 """
 
+import importlib
 import json
 import os
 import re
@@ -22,12 +24,22 @@ import resource
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 FORBIDDEN = (
-    *("env", "input", "inputs", "debug", "stderr", "halt", "halt_error", "input_filename", "input_line_number"),
+    *(
+        "env",
+        "input",
+        "inputs",
+        "debug",
+        "stderr",
+        "halt",
+        "halt_error",
+        "input_filename",
+        "input_line_number",
+    ),
     *("modulemeta", "get_search_list", "localtime"),
 )
 """Defined away although nobody may name them: the second lock behind the check of names."""
@@ -39,7 +51,7 @@ _LINE = re.compile(r"line (\d+)")
 
 
 class Settings(NamedTuple):
-    """What the parent sets: sizes in bytes, CPU seconds per expression, directories that hold the libraries."""
+    """What the parent sets: sizes in bytes, CPU seconds per expression, directories of the libraries."""
 
     paths: list[str]
     memory_bytes: int
@@ -52,11 +64,10 @@ class Settings(NamedTuple):
 def main() -> None:
     settings = Settings(**json.loads(sys.argv[1]))
     sys.path.extend(settings.paths)
-    import jq
-    import msgspec
-
+    # Found only now, because `-S` leaves the directories of the libraries out.
+    jq, msgpack = importlib.import_module("jq"), importlib.import_module("msgspec.msgpack")
     _restrict(settings)
-    _Worker(settings, jq.compile, msgspec.msgpack.decode).serve(sys.stdin.buffer, sys.stdout.buffer)
+    _Worker(settings, jq.compile, msgpack.decode).serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 def _restrict(settings: Settings) -> None:
@@ -72,16 +83,24 @@ def _restrict(settings: Settings) -> None:
         resource.setrlimit(limit, (value, value))
 
 
+class _Program(Protocol):
+    """A compiled program of the `jq` library."""
+
+    def input_text(self, text: str) -> Iterable[str]: ...
+
+
 class _Worker:
     def __init__(
-        self, settings: Settings, compile_program: Callable[[str], Any], decode: Callable[[bytes], Any]
+        self, settings: Settings, compile_program: Callable[[str], _Program], decode: Callable[[bytes], Any]
     ) -> None:
         self._settings = settings
         self._decode = decode
-        self._program = lru_cache(maxsize=settings.programs)(
-            lambda text, names: compile_program(_wrap(text, names)),
-        )
+        self._compile = compile_program
+        self._program = lru_cache(maxsize=settings.programs)(self._compile_wrapped)
         self._cpu_checked_s = -1
+
+    def _compile_wrapped(self, text: str, names: tuple[str, ...]) -> _Program:
+        return self._compile(_wrap(text, names))
 
     def serve(self, requests: BinaryIO, answers: BinaryIO) -> None:
         """Until the parent closes the pipe."""
@@ -100,15 +119,16 @@ class _Worker:
         used_s = int(time.process_time())
         if used_s != self._cpu_checked_s:
             self._cpu_checked_s = used_s
-            resource.setrlimit(resource.RLIMIT_CPU, (used_s + self._settings.cpu_s + 1, resource.RLIM_INFINITY))
+            resource.setrlimit(
+                resource.RLIMIT_CPU, (used_s + self._settings.cpu_s + 1, resource.RLIM_INFINITY)
+            )
 
     def _answer(self, kind: str, text: str, names: tuple[str, ...], payload: bytes) -> tuple[bytes, bytes]:
         try:
             program = self._program(text, names)
             if kind == "c":
                 return b"v", b"null"
-            outputs: Iterator[str] = iter(program.input_text(payload.decode()))
-            value = next(outputs, "null").encode()
+            value = next(iter(program.input_text(payload.decode())), "null").encode()
         except MemoryError:
             return b"m", b""
         except Exception as error:  # the bulkhead: whatever an expression does is its author's error
@@ -128,7 +148,9 @@ def _wrap(text: str, names: tuple[str, ...]) -> str:
     """The program around an expression, which begins on the second line."""
     bound = ", ".join("$" + name for name in ("__dot", *names))
     now = f"${NOW_VARIABLE}" if NOW_VARIABLE in names else 'error("the time is not available here")'
-    shadows = "".join(f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN)
+    shadows = "".join(
+        f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN
+    )
     return f". as [{bound}] | null as $ENV | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
 
 

@@ -1,22 +1,22 @@
 """Worker processes that evaluate the expressions outside the native subset, with hard limits.
 
-libjq holds the interpreter lock, cannot be interrupted, may abort its process, and compiles hostile constants for
-seconds; so it runs in processes that may be killed at any moment. What is enforced per process: an empty
-environment but `TZ=UTC`, working directory `/`, limits on address space, CPU time, open files, no core dumps, no
-file writes; and from here a wall-clock limit per expression (kill and replace). Not enforced by the system but
-by what libjq can do at all: it opens no connection, and the only ways to read a file (`import`, `include`) are
-syntax errors where an expression stands.
+libjq holds the interpreter lock, cannot be interrupted, may abort its process, and compiles hostile
+constants for seconds; so it runs in processes that may be killed at any moment. What is enforced per
+process: an empty environment but `TZ=UTC`, working directory `/`, limits on address space, CPU time, open
+files and processes, no core dumps, no file writes; and from here a wall-clock limit per expression (kill
+and replace). Not enforced by the system but by what libjq can do at all: it opens no connection, and the
+only ways to read a file (`import`, `include`) are syntax errors where an expression stands.
 """
 
 import asyncio
 import contextlib
 import importlib.util
 import json
-import os
 import struct
 import sys
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -26,7 +26,7 @@ from penstock.expressions import ExpressionError, compile_expression
 from penstock.model import limits
 from penstock.model.json_value import encoded_depth
 
-_PROGRAM: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jq_worker.py")
+_PROGRAM: Final = Path(__file__).resolve().with_name("jq_worker.py")
 _READ_BYTES: Final = 256 * 1024
 _GRACE_S: Final = 0.02
 _START_S: Final = 30.0
@@ -47,13 +47,13 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
-    """The first output as JSON, `null` when there was none; at most `value_bytes` long, `MAX_JSON_DEPTH` deep."""
+    """The first output as JSON, `null` when there was none; at most `value_bytes` and `MAX_JSON_DEPTH`."""
 
     value: bytes
 
 
 class EvaluationFailed(msgspec.Struct, frozen=True, tag="failed"):
-    """Why there is no value. `crash`: the process died twice, which is most often too much memory or recursion.
+    """Why there is no value. `crash`: the process died twice, most often of too much memory or recursion.
 
     `message` may quote parts of the data, as libjq's messages do.
     """
@@ -71,6 +71,9 @@ class WorkerLimits(msgspec.Struct, frozen=True):
     evaluation_ms: int = limits.EVALUATION_MS
     memory_bytes: int = limits.EVALUATION_MEMORY_BYTES
     value_bytes: int = limits.MAX_VALUE_BYTES
+
+
+DEFAULT_LIMITS: Final = WorkerLimits()
 
 
 class WorkersBusy(InfrastructureError):
@@ -109,15 +112,18 @@ class _Item:
 class ExpressionWorkers:
     """A fixed number of worker processes and the queue before them.
 
-    Each process is owned by one task, which takes chunks off the queue, first come first served. When a process
-    dies or makes no progress in time, it is replaced at once, and each expression of its chunk that has no answer
-    yet goes to the end of the queue to be tried once more, alone; what fails alone has failed. So a bad expression
-    costs the others at most its limit, and nobody waits behind a whole chunk of bad ones.
+    Each process is owned by one task, which takes chunks off the queue, first come first served. When a
+    process dies or makes no progress in time, it is replaced at once, and each expression of its
+    chunk that has no answer yet goes to the end of the queue to be tried once more, alone; what
+    fails alone has failed. So a bad expression costs the others at most its limit, and nobody waits
+    behind a whole chunk of bad ones.
     """
 
-    def __init__(self, *, processes: int = 2, limits: WorkerLimits = WorkerLimits()) -> None:
+    def __init__(self, *, processes: int = 2, limits: WorkerLimits = DEFAULT_LIMITS) -> None:
         if processes < 2:
-            raise ValueError("at least two worker processes are needed, so that a slow expression blocks nobody")
+            raise ValueError(
+                "at least two worker processes are needed, so that a slow expression blocks nobody"
+            )
         self._processes = processes
         self._limits = limits
         self._chunks: deque[list[_Item]] = deque()
@@ -217,7 +223,7 @@ class ExpressionWorkers:
             self._wake.notify(len(items))
 
     async def _replace(self) -> "_Process":
-        """A fresh process; a start that fails (too many processes, no memory) is tried again, a little later."""
+        """A fresh process; a start that fails (no memory, no process left) is tried again, a little later."""
         while True:
             try:
                 return await _Process.start(self._limits)
@@ -267,7 +273,7 @@ class _Process:
         return worker
 
     async def kill(self) -> None:
-        """End the process and reap it. One that has closed its pipe is dying already: it is only waited for."""
+        """End the process and reap it. One that has closed its pipe is dying: it is only waited for."""
         self._requests.close()
         if self._answers.at_eof():
             with contextlib.suppress(TimeoutError):
@@ -279,7 +285,7 @@ class _Process:
         await asyncio.shield(self._process.wait())
 
     async def run(self, chunk: list[_Item], limits: WorkerLimits) -> Literal["timeout", "crash"] | None:
-        """Answer the items one by one; None when all are answered, else why the first unanswered one is not."""
+        """Answer the items in order; None when all are answered, else why the first unanswered one is not."""
         answered = 0
         try:
             self._send(chunk)
@@ -293,7 +299,7 @@ class _Process:
         return None
 
     def _send(self, chunk: list[_Item]) -> None:
-        """Hand over the whole chunk; the pipe's transport buffers it, bounded by the chunk and value limits."""
+        """Hand over the whole chunk; the transport buffers it, bounded by the chunk and value limits."""
         body = msgspec.msgpack.encode([item.message for item in chunk])
         self._requests.write(struct.pack(">I", len(body)) + body)
 
@@ -336,44 +342,46 @@ def _message(evaluation: Evaluation) -> tuple[str, str, list[str], bytes]:
     return "e", evaluation.text, names, b"[" + payload + b"]"
 
 
-def _settings(limits_given: WorkerLimits) -> str:
+def _settings(given: WorkerLimits) -> str:
     return json.dumps(
         {
-            "paths": [_directory_of("jq"), os.path.dirname(_directory_of("msgspec"))],
-            "memory_bytes": limits_given.memory_bytes,
-            "value_bytes": limits_given.value_bytes,
-            "cpu_s": limits_given.evaluation_ms // 1000 + 1,
+            "paths": [str(_directory_of("jq")), str(_directory_of("msgspec").parent)],
+            "memory_bytes": given.memory_bytes,
+            "value_bytes": given.value_bytes,
+            "cpu_s": given.evaluation_ms // 1000 + 1,
             "programs": limits.MAX_WORKER_PROGRAMS,
             "message_chars": limits.MAX_EXPRESSION_MESSAGE_CHARS,
         }
     )
 
 
-def _directory_of(module: str) -> str:
+def _directory_of(module: str) -> Path:
     """Where a library lies, without importing it here."""
     found = importlib.util.find_spec(module)
     if found is None or found.origin is None:
         raise InfrastructureError(f"the library {module} is not installed")
-    return os.path.dirname(os.path.abspath(found.origin))
+    return Path(found.origin).resolve().parent
 
 
-def _result(answer: bytes, limits_given: WorkerLimits) -> EvaluationResult:
+def _result(answer: bytes, given: WorkerLimits) -> EvaluationResult:
     status, body = answer[:1], answer[1:]
     match status:
         case b"v":
             brackets = body.count(b"[") + body.count(b"{")
             if brackets > limits.MAX_JSON_DEPTH and encoded_depth(body) > limits.MAX_JSON_DEPTH:
-                return EvaluationFailed("too_large", f"the value is nested deeper than {limits.MAX_JSON_DEPTH} levels")
+                return EvaluationFailed(
+                    "too_large", f"the value is nested deeper than {limits.MAX_JSON_DEPTH} levels"
+                )
             return Evaluated(body)
         case b"e":
             return EvaluationFailed("expression", body.decode())
         case b"l":
-            return EvaluationFailed("too_large", f"the value is larger than {limits_given.value_bytes} bytes")
+            return EvaluationFailed("too_large", f"the value is larger than {given.value_bytes} bytes")
         case _:
             return EvaluationFailed("memory", "the expression needs too much memory")
 
 
-def _ended(reason: Literal["timeout", "crash"], limits_given: WorkerLimits) -> EvaluationFailed:
+def _ended(reason: Literal["timeout", "crash"], given: WorkerLimits) -> EvaluationFailed:
     if reason == "timeout":
-        return EvaluationFailed("timeout", f"the expression ran longer than {limits_given.evaluation_ms} ms")
+        return EvaluationFailed("timeout", f"the expression ran longer than {given.evaluation_ms} ms")
     return EvaluationFailed("crash", "the expression used too much memory or nested too deeply, twice")
