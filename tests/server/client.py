@@ -36,9 +36,15 @@ class Client:
         self._session = session
 
     async def send(
-        self, method: str, path: str, body: Json = ..., *, text: str | bytes | None = None, media: str = "",
+        self,
+        method: str,
+        path: str,
+        body: Json = ...,
+        *,
+        text: str | bytes | None = None,
+        media: str = "",
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Sends `body` as JSON, or `text` as `media`, or nothing. The path is sent as it stands."""
         given = dict(headers or {})
         data: str | bytes | None = text
@@ -47,7 +53,9 @@ class Client:
         if media:
             given["Content-Type"] = media
         url = URL(self.base_url + path, encoded=True)
-        async with self._session.request(method, url, data=data, headers=given, allow_redirects=False) as response:
+        async with self._session.request(
+            method, url, data=data, headers=given, allow_redirects=False
+        ) as response:
             content = await response.read()
             is_json = response.content_type.endswith("json")
             shown = json.loads(content) if content and is_json else content.decode() or None
@@ -71,7 +79,9 @@ class Client:
             assert response.status == 200, await response.text()
             yield _frames(response)
 
-    async def frames(self, path: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[str, Json]]:
+    async def frames(
+        self, path: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[tuple[str, Json]]:
         """The (id, data) of a stream's events until its end."""
         async with self.opened(path, headers) as told:
             async for frame in told:
@@ -80,7 +90,10 @@ class Client:
     async def until_ended(self, run_id: str) -> Json:
         """The run, once its stream has told of its end."""
         async for _, event in self.frames(f"/api/v1/runs/{run_id}/stream"):
-            if event["type"].startswith("io.serverlessworkflow.workflow.") and event["type"].split(".")[3] in ENDED:
+            if (
+                event["type"].startswith("io.serverlessworkflow.workflow.")
+                and event["type"].split(".")[3] in ENDED
+            ):
                 break
         return (await self.get(f"/api/v1/runs/{run_id}")).body
 

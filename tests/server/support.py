@@ -11,6 +11,7 @@ from penstock.model.limits import MAX_BODY_BYTES
 from penstock.server.access import access_guard
 from penstock.server.endpoints import Endpoint, Handler, Method, register
 from penstock.server.problems import problem_answers
+from tests.server.client import Client, client_of
 
 PROBLEM: Final = "application/problem+json"
 
@@ -35,6 +36,13 @@ async def serving(endpoints: Sequence[Endpoint], *, token: str | None = None) ->
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def speaking(endpoints: Sequence[Endpoint], *, token: str | None = None) -> AsyncIterator[Client]:
+    """A client of such a server; it sends no token of its own."""
+    async with serving(endpoints, token=token) as base_url, client_of(base_url) as client:
+        yield client
+
+
 async def raw_exchange(base_url: str, request: bytes) -> bytes:
     """Everything that the server answers to bytes that no client library would send."""
     host, _, port = base_url.removeprefix("http://").partition(":")
@@ -45,3 +53,12 @@ async def raw_exchange(base_url: str, request: bytes) -> bytes:
         return await asyncio.wait_for(reader.read(), 10)
     finally:
         writer.close()
+
+
+def chunked_post(path: str, body: bytes) -> bytes:
+    """A POST of JSON whose length is not said in advance."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    )
+    chunk = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    return head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunk

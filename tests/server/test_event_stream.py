@@ -71,9 +71,12 @@ async def test_closing_ends_streams() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return await streams.send(request, source.items())
 
-    async with serving([endpoint("GET", "/x", handler)]) as base, aiohttp.ClientSession() as client:
-        async with client.get(f"{base}/x") as response:
-            await response.content.readuntil(b"\n\n")
-            streams.close()
-            assert await response.read() == b""
-            await source.closed.wait()
+    async with (
+        serving([endpoint("GET", "/x", handler)]) as base,
+        aiohttp.ClientSession() as client,
+        client.get(f"{base}/x") as response,
+    ):
+        await response.content.readuntil(b"\n\n")
+        streams.close()
+        assert await response.read() == b""
+        await source.closed.wait()

@@ -20,8 +20,14 @@ async def test_a_structured_event_is_taken_and_listed(client: Client) -> None:
     sent = event(subject="s", data={"n": 1})
     answer = await client.send("POST", "/api/v1/events", text=json.dumps(sent), media=STRUCTURED)
     assert answer.status == 202, answer
-    for query, found in (("", 1), ("type=test.go", 1), ("type=other", 0), ("source=/tests", 1), ("subject=s", 1),
-                         ("subject=t", 0)):  # fmt: skip
+    for query, found in (
+        ("", 1),
+        ("type=test.go", 1),
+        ("type=other", 0),
+        ("source=/tests", 1),
+        ("subject=s", 1),
+        ("subject=t", 0),
+    ):
         items = (await client.get(f"/api/v1/events?{query}")).body["items"]
         assert len(items) == found, query
     [item] = (await client.get("/api/v1/events")).body["items"]
@@ -43,11 +49,21 @@ async def test_binary_and_batch_events_are_taken_once_each(client: Client) -> No
 
 @pytest.mark.parametrize(
     ("media", "text", "status"),
-    [(STRUCTURED, "{bad", 400), (STRUCTURED, "[]", 400), (STRUCTURED, "{}", 400), (STRUCTURED, '"x"', 400),
-     (STRUCTURED, json.dumps({**event(), "specversion": "0.3"}), 400), (STRUCTURED, json.dumps(event(id="")), 400),
-     (STRUCTURED, json.dumps(event(source=5)), 400), (BATCH, "{}", 400), (BATCH, "[1]", 400),
-     (BATCH, json.dumps([event(), {}]), 400), ("text/plain", "x", 415), ("application/json", "{}", 400)],
-)  # fmt: skip
+    [
+        (STRUCTURED, "{bad", 400),
+        (STRUCTURED, "[]", 400),
+        (STRUCTURED, "{}", 400),
+        (STRUCTURED, '"x"', 400),
+        (STRUCTURED, json.dumps({**event(), "specversion": "0.3"}), 400),
+        (STRUCTURED, json.dumps(event(id="")), 400),
+        (STRUCTURED, json.dumps(event(source=5)), 400),
+        (BATCH, "{}", 400),
+        (BATCH, "[1]", 400),
+        (BATCH, json.dumps([event(), {}]), 400),
+        ("text/plain", "x", 415),
+        ("application/json", "{}", 400),
+    ],
+)
 async def test_what_is_no_event_is_refused(client: Client, media: str, text: str, status: int) -> None:
     answer = await client.send("POST", "/api/v1/events", text=text, media=media)
     assert (answer.status, answer.media) == (status, PROBLEM), answer
@@ -69,6 +85,8 @@ async def test_the_stream_tells_of_events_as_they_come(client: Client) -> None:
     # The stream is open once its headers came; what is published then must be in it.
     async with client.opened("/api/v1/events/stream?type=test.go") as told:
         for number, kind in ((1, "other"), (2, "test.go")):
-            await client.send("POST", "/api/v1/events", text=json.dumps(event(number, type=kind)), media=STRUCTURED)
+            await client.send(
+                "POST", "/api/v1/events", text=json.dumps(event(number, type=kind)), media=STRUCTURED
+            )
         first = await anext(told)
     assert first[1]["id"] == "e2"

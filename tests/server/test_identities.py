@@ -6,7 +6,20 @@ from tests.server.client import Client
 from tests.server.support import PROBLEM
 
 RANDOM = "01890a5d-ac96-774b-bcce-b302099a8057"
-IDENTITIES = [RANDOM, "nope", "%00", "%2e%2e%2f", "%ff", "%E2%98%83", "x" * 2000, "a:b", "%7B", "-", "a%2Fb", "%0d%0a"]
+IDENTITIES = [
+    RANDOM,
+    "nope",
+    "%00",
+    "%2e%2e%2f",
+    "%ff",
+    "%E2%98%83",
+    "x" * 2000,
+    "a:b",
+    "%7B",
+    "-",
+    "a%2Fb",
+    "%0d%0a",
+]
 CREATES = frozenset({("PUT", "/api/v1/tools/{name}"), ("PUT", "/api/v1/secrets/{name}")})
 
 
@@ -33,7 +46,9 @@ def _filled(path: str, identity: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("path", ["/api/v1/inbox", "/v1/event", "/api/v1/tools/x/work", "/v1/sequence/project"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/inbox", "/v1/event", "/api/v1/tools/x/work", "/v1/sequence/project"]
+)
 async def test_rows_that_are_not_served_say_so(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status, answer.media) == (404, PROBLEM)
@@ -41,7 +56,17 @@ async def test_rows_that_are_not_served_say_so(client: Client, path: str) -> Non
 
 
 async def test_odd_paths_are_404(client: Client) -> None:
-    for path in ("/", "//", "/api", "/api/v1/", "/api/v1/runs/", "/%00", "/..%2f..%2fetc/passwd", "/e", "/e/"):
+    for path in (
+        "/",
+        "//",
+        "/api",
+        "/api/v1/",
+        "/api/v1/runs/",
+        "/%00",
+        "/..%2f..%2fetc/passwd",
+        "/e",
+        "/e/",
+    ):
         answer = await client.get(path)
         assert answer.status in (404, 405), f"{path}: {answer}"
         assert answer.media == PROBLEM

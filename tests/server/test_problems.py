@@ -1,6 +1,5 @@
 """Whatever goes wrong, the answer is problem details and never a traceback."""
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -11,8 +10,10 @@ from penstock.model.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
 from penstock.server.bodies import read_document, read_json
 from penstock.server.refusals import TooManyStreams
 from penstock.server.replies import reply
-from tests.server.support import PROBLEM, endpoint, serving
+from tests.server.client import Answer
+from tests.server.support import PROBLEM, chunked_post, endpoint, raw_exchange, serving, speaking
 
+JSON = "application/json"
 FINDING = Diagnostic("error", "/do/0", "is wrong", "shape", 3, 5)
 RAISED = [
     (NotFound("no such run"), 404, "no such run"),
@@ -24,13 +25,14 @@ RAISED = [
 ]
 
 
-async def problem_of(response: aiohttp.ClientResponse) -> Json:
+def problem_of(answer: Answer) -> Json:
     """The problem details of an answer, checked for their shape."""
-    assert response.content_type == PROBLEM
-    document = await response.json(content_type=None)
-    assert document["status"] == response.status
-    assert document["type"] and document["title"] and document["detail"]
-    return document
+    assert answer.media == PROBLEM
+    assert answer.body["status"] == answer.status
+    assert answer.body["type"]
+    assert answer.body["title"]
+    assert answer.body["detail"]
+    return answer.body
 
 
 @pytest.mark.parametrize(("error", "status", "detail"), RAISED)
@@ -38,11 +40,11 @@ async def test_an_exception_becomes_its_problem(error: Exception, status: int, d
     async def handler(request: web.Request) -> web.StreamResponse:
         raise error
 
-    async with serving([endpoint("GET", "/x", handler)]) as base, aiohttp.ClientSession() as client:
-        async with client.get(f"{base}/x") as response:
-            assert response.status == status
-            assert (await problem_of(response))["detail"] == detail
-            assert ("Retry-After" in response.headers) == (status == 503)
+    async with speaking([endpoint("GET", "/x", handler)]) as client:
+        answer = await client.get("/x")
+    assert answer.status == status
+    assert problem_of(answer)["detail"] == detail
+    assert ("Retry-After" in answer.headers) == (status == 503)
 
 
 async def test_findings_stand_under_errors() -> None:
@@ -50,85 +52,106 @@ async def test_findings_stand_under_errors() -> None:
         without_text = Diagnostic("error", "", "is odd", "odd")
         raise Unprocessable("two errors", errors=(FINDING, without_text))
 
-    async with serving([endpoint("GET", "/x", handler)]) as base, aiohttp.ClientSession() as client:
-        async with client.get(f"{base}/x") as response:
-            assert (await problem_of(response))["errors"] == [
-                {"pointer": "/do/0", "message": "is wrong", "code": "shape", "line": 3, "column": 5,
-                 "severity": "error"},
-                {"pointer": "", "message": "is odd", "code": "odd", "severity": "error"},
-            ]  # fmt: skip
+    async with speaking([endpoint("GET", "/x", handler)]) as client:
+        problem = problem_of(await client.get("/x"))
+    placed = {"pointer": "/do/0", "message": "is wrong", "code": "shape", "line": 3, "column": 5}
+    unplaced = {"pointer": "", "message": "is odd", "code": "odd"}
+    assert problem["errors"] == [{**placed, "severity": "error"}, {**unplaced, "severity": "error"}]
 
 
 async def test_a_defect_is_500_without_its_words() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         raise RuntimeError("inner words")
 
-    async with serving([endpoint("GET", "/x", handler)]) as base, aiohttp.ClientSession() as client:
-        async with client.get(f"{base}/x") as response:
-            assert response.status == 500
-            assert "inner words" not in await response.text()
+    async with speaking([endpoint("GET", "/x", handler)]) as client:
+        answer = await client.get("/x")
+    assert answer.status == 500
+    assert "inner words" not in str(problem_of(answer))
 
 
 async def test_unknown_paths_and_methods() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return reply({})
 
-    endpoints = [endpoint("GET", "/x", handler), endpoint("PUT", "/x", handler)]
-    async with serving(endpoints) as base, aiohttp.ClientSession() as client:
-        async with client.get(f"{base}/y") as response:
-            assert response.status == 404
-            await problem_of(response)
-        async with client.delete(f"{base}/x") as response:
-            assert response.status == 405
-            assert response.headers["Allow"] == "GET, OPTIONS, PUT"
-            await problem_of(response)
-        async with client.options(f"{base}/x") as response:
-            assert (response.status, response.headers["Allow"]) == (204, "GET, OPTIONS, PUT")
+    async with speaking([endpoint("GET", "/x", handler), endpoint("PUT", "/x", handler)]) as client:
+        unknown = await client.get("/y")
+        assert (unknown.status, problem_of(unknown)["status"]) == (404, 404)
+        wrong = await client.send("DELETE", "/x")
+        assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, OPTIONS, PUT")
+        problem_of(wrong)
+        options = await client.send("OPTIONS", "/x")
+        assert (options.status, options.headers["Allow"]) == (204, "GET, OPTIONS, PUT")
 
 
 async def _echo(request: web.Request) -> web.StreamResponse:
     return reply(await read_json(request))
 
 
-BAD_BODIES = [
-    (b"{bad", 400), (b"", 400), (b"\xff", 400), (b'"\xff"', 400), (b"NaN", 400), (b"Infinity", 400), (b"1e999", 400),
-    (b"18446744073709551616", 400), (b"-9223372036854775809", 400), (b'"\\ud800"', 400), (b'{"\\udfff":1}', 400),
-    (b"[" * 200_000, 400), (b"[" * (MAX_JSON_DEPTH + 1) + b"1" + b"]" * (MAX_JSON_DEPTH + 1), 400), (b"1 2", 400),
-    (b'"' + b"x" * MAX_BODY_BYTES + b'"', 413),
-]  # fmt: skip
+BAD_BODIES = {
+    "broken": b"{bad",
+    "empty": b"",
+    "two values": b"1 2",
+    "not UTF-8": b"\xff",
+    "not UTF-8 in a string": b'"\xff"',
+    "NaN": b"NaN",
+    "Infinity": b"Infinity",
+    "overflow": b"1e999",
+    "too large an integer": b"18446744073709551616",
+    "too small an integer": b"-9223372036854775809",
+    "half a surrogate pair": b'"\\ud800"',
+    "half a surrogate pair as key": b'{"\\udfff":1}',
+    "unclosed": b"[" * 200_000,
+    "one too deep": b"[" * (MAX_JSON_DEPTH + 1) + b"1" + b"]" * (MAX_JSON_DEPTH + 1),
+}
 
 
-@pytest.mark.parametrize(("body", "status"), BAD_BODIES, ids=range(len(BAD_BODIES)))
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_bodies_that_are_no_good_json(body: bytes, status: int, chunked: bool) -> None:
-    headers = {"Content-Type": "application/json"}
-    async with serving([endpoint("POST", "/x", _echo)]) as base, aiohttp.ClientSession() as client:
-        async with client.post(f"{base}/x", data=body, headers=headers, chunked=chunked or None) as response:
-            assert response.status == status
-            await problem_of(response)
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+async def test_bodies_that_are_no_good_json(body: bytes) -> None:
+    async with speaking([endpoint("POST", "/x", _echo)]) as client:
+        answer = await client.send("POST", "/x", text=body, media=JSON)
+    assert answer.status == 400
+    problem_of(answer)
 
 
-@pytest.mark.parametrize(
-    "body", [b"18446744073709551615", b"-9223372036854775808", b'"\\u0000"', b'{"a":1,"a":2}', b" null ",
-             b"[" * MAX_JSON_DEPTH + b"1" + b"]" * MAX_JSON_DEPTH, b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"'],
-    ids=range(7),
-)  # fmt: skip
+GOOD_BODIES = {
+    "largest integer": b"18446744073709551615",
+    "smallest integer": b"-9223372036854775808",
+    "NUL in a string": b'"\\u0000"',
+    "a key twice": b'{"a":1,"a":2}',
+    "null": b" null ",
+    "as deep as can be": b"[" * MAX_JSON_DEPTH + b"1" + b"]" * MAX_JSON_DEPTH,
+    "as long as can be": b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"',
+}
+
+
+@pytest.mark.parametrize("body", GOOD_BODIES.values(), ids=GOOD_BODIES)
 async def test_bodies_at_the_limit(body: bytes) -> None:
-    headers = {"Content-Type": "application/json; charset=utf-8"}
-    async with serving([endpoint("POST", "/x", _echo)]) as base, aiohttp.ClientSession() as client:
-        async with client.post(f"{base}/x", data=body, headers=headers) as response:
-            assert response.status == 200, await response.text()
+    async with speaking([endpoint("POST", "/x", _echo)]) as client:
+        answer = await client.send("POST", "/x", text=body, media="application/json; charset=utf-8")
+    assert answer.status == 200, answer
 
 
-@pytest.mark.parametrize("media", [None, "text/plain", "application/x-www-form-urlencoded", "application/xml"])
-async def test_other_content_types_are_415(media: str | None) -> None:
+async def test_a_body_over_the_limit_is_413_however_it_is_sent() -> None:
+    body = b'"' + b"x" * (MAX_BODY_BYTES - 1) + b'"'
+    async with (
+        serving([endpoint("POST", "/x", _echo)]) as base,
+        speaking([endpoint("POST", "/x", _echo)]) as client,
+    ):
+        answer = await client.send("POST", "/x", text=body, media=JSON)
+        assert answer.status == 413
+        problem_of(answer)
+        chunked = await raw_exchange(base, chunked_post("/x", body))
+        assert chunked.split(b" ")[1] == b"413"
+        assert PROBLEM.encode() in chunked
+
+
+@pytest.mark.parametrize("media", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml"])
+async def test_other_content_types_are_415(media: str) -> None:
     async def document(request: web.Request) -> web.StreamResponse:
         return reply(await read_document(request))
 
-    endpoints = [endpoint("POST", "/x", _echo), endpoint("POST", "/document", document)]
-    headers = {"Content-Type": media} if media else {}
-    async with serving(endpoints) as base, aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as client:
-        for path in ("x", "document"):
-            async with client.post(f"{base}/{path}", data=b"{}", headers=headers) as response:
-                assert response.status == 415
-                await problem_of(response)
+    async with speaking([endpoint("POST", "/x", _echo), endpoint("POST", "/document", document)]) as client:
+        for path in ("/x", "/document"):
+            answer = await client.send("POST", path, text=b"{}", media=media)
+            assert answer.status == 415
+            problem_of(answer)

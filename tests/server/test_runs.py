@@ -24,7 +24,12 @@ async def tool() -> AsyncIterator[HttpTool]:
 def calling(tool: HttpTool, *names: str) -> list[Json]:
     """Tasks that call the tool, one after the other."""
     return [
-        {name: {"call": "http", "with": {"method": "post", "endpoint": f"{tool.base_url}/{name}", "body": "${ . }"}}}
+        {
+            name: {
+                "call": "http",
+                "with": {"method": "post", "endpoint": f"{tool.base_url}/{name}", "body": "${ . }"},
+            }
+        }
         for name in names
     ]
 
@@ -44,10 +49,20 @@ async def test_input_goes_in_and_the_result_comes_out(client: Client) -> None:
     assert answer.status == 200
     run = answer.body
     assert answer.headers["Location"] == f"/api/v1/runs/{run['id']}"
-    assert (run["status"], run["input"], run["output"], run["error"]) == ("completed", {"number": 21}, {"result": 42}, None)
+    assert (run["status"], run["input"], run["output"], run["error"]) == (
+        "completed",
+        {"number": 21},
+        {"result": 42},
+        None,
+    )
     assert run["workflow"] == {"namespace": "tests", "name": "double", "version": "1.0.0"}
     [task] = run["tasks"]
-    assert (task["reference"], task["name"], task["status"], task["attempt"]) == ("/do/0/double", "double", "completed", 1)
+    assert (task["reference"], task["name"], task["status"], task["attempt"]) == (
+        "/do/0/double",
+        "double",
+        "completed",
+        1,
+    )
     assert run["created_at"] <= run["ended_at"] == run["updated_at"]
     assert (await client.get(f"/api/v1/runs/{run['id']}")).body == run
 
@@ -96,10 +111,17 @@ async def test_labels_are_kept_and_found(client: Client) -> None:
     run = await started(client, "labelled", DOUBLE, {"number": 1}, "?label=team:blue&label=stage:dev&wait=20")
     assert run["labels"] == {"team": "blue", "stage": "dev"}
     await started(client, "labelled", DOUBLE, {"number": 1}, "?label=team:red&wait=20")
-    for query, found in (("label=team:blue", 1), ("label=team:blue&label=stage:prod", 0), ("workflow=labelled", 2),
-                         ("workflow=tests/labelled", 2), ("workflow=other/labelled", 0), ("status=completed", 2),
-                         ("status=faulted", 0), ("since=2100-01-01T00:00:00Z", 0),
-                         ("until=2100-01-01T00:00:00%2B01:00", 2)):  # fmt: skip
+    for query, found in (
+        ("label=team:blue", 1),
+        ("label=team:blue&label=stage:prod", 0),
+        ("workflow=labelled", 2),
+        ("workflow=tests/labelled", 2),
+        ("workflow=other/labelled", 0),
+        ("status=completed", 2),
+        ("status=faulted", 0),
+        ("since=2100-01-01T00:00:00Z", 0),
+        ("until=2100-01-01T00:00:00%2B01:00", 2),
+    ):
         listed = (await client.get(f"/api/v1/runs?{query}")).body["items"]
         assert len(listed) == found, query
 
@@ -113,9 +135,18 @@ async def test_runs_are_listed_newest_first_in_pages(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["status=odd", "since=yesterday", "until=2026-01-01T00:00:00", "since=2026-13-01T00:00:00Z", "label=novalue",
-              "label=:x", "cursor=xx", "status=%ff"]
-)  # fmt: skip
+    "query",
+    [
+        "status=odd",
+        "since=yesterday",
+        "until=2026-01-01T00:00:00",
+        "since=2026-13-01T00:00:00Z",
+        "label=novalue",
+        "label=:x",
+        "cursor=xx",
+        "status=%ff",
+    ],
+)
 async def test_bad_filters_are_named(client: Client, query: str) -> None:
     answer = await client.get(f"/api/v1/runs?{query}")
     assert (answer.status, answer.media) == (400, PROBLEM)
@@ -162,7 +193,9 @@ async def test_retry_makes_a_new_run(client: Client, tool: HttpTool) -> None:
 
 
 async def test_history_state_and_tasks(client: Client) -> None:
-    run = await started(client, "seen", [*DOUBLE, {"more": {"set": {"more": True}}}], {"number": 1}, "?wait=20")
+    run = await started(
+        client, "seen", [*DOUBLE, {"more": {"set": {"more": True}}}], {"number": 1}, "?wait=20"
+    )
     path = f"/api/v1/runs/{run['id']}"
     history = (await client.get(f"{path}/history")).body["items"]
     assert history[0]["type"] == "io.serverlessworkflow.workflow.started.v1"

@@ -7,7 +7,11 @@ from tests.server.client import Client, workflow
 from tests.server.http_tool import running_http_tool
 from tests.server.support import PROBLEM
 
-TOOL = {"name": "upper", "capability": "shout", "transport": {"kind": "http", "endpoint": "http://127.0.0.1:9/upper"}}
+TOOL = {
+    "name": "upper",
+    "capability": "shout",
+    "transport": {"kind": "http", "endpoint": "http://127.0.0.1:9/upper"},
+}
 
 
 async def test_register_read_replace_forget(client: Client) -> None:
@@ -28,10 +32,16 @@ async def test_register_read_replace_forget(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("change", "pointer"),
-    [({"name": 5}, "/name"), ({"name": "a b"}, "/name"), ({"capability": ""}, "/capability"),
-     ({"transport": {"kind": "pigeon"}}, "/transport"), ({"transport": {"kind": "http"}}, "/transport"),
-     ({"transport": {"kind": "http", "endpoint": "ftp://x"}}, "/transport/endpoint"), ({"weight": "x"}, "/weight")],
-)  # fmt: skip
+    [
+        ({"name": 5}, "/name"),
+        ({"name": "a b"}, "/name"),
+        ({"capability": ""}, "/capability"),
+        ({"transport": {"kind": "pigeon"}}, "/transport"),
+        ({"transport": {"kind": "http"}}, "/transport"),
+        ({"transport": {"kind": "http", "endpoint": "ftp://x"}}, "/transport/endpoint"),
+        ({"weight": "x"}, "/weight"),
+    ],
+)
 async def test_a_wrong_tool_is_422_naming_the_member(client: Client, change: Json, pointer: str) -> None:
     answer = await client.post("/api/v1/tools", {**TOOL, **change})
     assert (answer.status, answer.media) == (422, PROBLEM)
@@ -42,6 +52,8 @@ async def test_a_capability_is_called_by_name(client: Client) -> None:
     async with running_http_tool() as tool:
         transport = {"kind": "http", "endpoint": f"{tool.base_url}/shout"}
         assert (await client.post("/api/v1/tools", {**TOOL, "transport": transport})).status == 201
-        assert (await client.deploy(workflow("shouts", [{"it": {"call": "shout", "with": {"text": "a"}}}]))).status == 201
+        assert (
+            await client.deploy(workflow("shouts", [{"it": {"call": "shout", "with": {"text": "a"}}}]))
+        ).status == 201
         run = (await client.post("/api/v1/workflows/tests/shouts/runs?wait=20", {})).body
     assert (run["status"], run["output"]) == ("completed", {"shout": {"text": "a"}})

@@ -26,12 +26,17 @@ async def test_a_definition_is_stored_and_given_back(client: Client) -> None:
     stored = await client.deploy(document)
     assert stored.status == 201
     assert {name: stored.body[name] for name in ("namespace", "name", "version")} == {
-        "namespace": "tests", "name": "first", "version": "1.0.0",
-    }  # fmt: skip
+        "namespace": "tests",
+        "name": "first",
+        "version": "1.0.0",
+    }
     assert stored.body["created_at"].endswith("Z")
     assert "bounds" in stored.body
-    for path in ("/api/v1/workflows/tests/first", "/api/v1/workflows/tests/first/1.0.0",
-                 "/api/v1/workflows/tests/first/latest"):  # fmt: skip
+    for path in (
+        "/api/v1/workflows/tests/first",
+        "/api/v1/workflows/tests/first/1.0.0",
+        "/api/v1/workflows/tests/first/latest",
+    ):
         found = await client.get(path)
         assert found.status == 200
         assert found.body["definition"] == document
@@ -50,7 +55,9 @@ async def test_yaml_is_read_and_mistakes_have_places(client: Client) -> None:
     assert good.status == 201
     bad = await client.send("POST", "/api/v1/workflows", text=WRONG_YAML, media="application/yaml")
     assert (bad.status, bad.media) == (422, PROBLEM)
-    assert any(error["line"] in (7, 8) and error["pointer"].startswith("/do/0") for error in bad.body["errors"])
+    assert any(
+        error["line"] in (7, 8) and error["pointer"].startswith("/do/0") for error in bad.body["errors"]
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "{}", "a: b: c", '{"document": 1}', "\x00", "*a", "- 1"])
@@ -108,7 +115,17 @@ async def test_a_deleted_version_is_gone(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=x", "limit=1.5", "limit=1&limit=2", "cursor=!!", "cursor=WzFd", "cursor=bm8"]
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "limit=1.5",
+        "limit=1&limit=2",
+        "cursor=!!",
+        "cursor=WzFd",
+        "cursor=bm8",
+    ],
 )
 async def test_bad_query_values_are_named(client: Client, query: str) -> None:
     answer = await client.get(f"/api/v1/workflows?{query}")

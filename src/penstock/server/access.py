@@ -6,17 +6,14 @@ loopback in `Host` (DNS rebinding) and a foreign `Origin` (cross-site requests) 
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
-from penstock.server.endpoints import Handler
 from penstock.server.refusals import Forbidden, Unauthorized, UnsafeBinding
-
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 
@@ -68,10 +65,14 @@ def _bears(request: web.Request, expected: bytes) -> bool:
 async def _local_guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     host = _host_of(f"http://{request.headers.get('Host', '')}")
     if host is None or not is_loopback(host):
-        raise Forbidden("without a token this server answers to localhost only: the Host header names another host")
+        raise Forbidden(
+            "without a token this server answers to localhost only: the Host header names another host"
+        )
     origin = request.headers.get("Origin")
     if origin is not None and not is_loopback(_host_of(origin) or ""):
-        raise Forbidden("without a token this server refuses requests that another site's page makes (Origin header)")
+        raise Forbidden(
+            "without a token this server refuses requests that another site's page makes (Origin header)"
+        )
     return await handler(request)
 
 

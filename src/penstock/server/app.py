@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -85,11 +85,11 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *, store: Store | None = None) -> AsyncIterator[RunningServer]:
+async def serve(settings: Settings, *, store: Store | None = None) -> AsyncGenerator[RunningServer]:
     """A server that takes requests until the block ends, then lets those under way finish.
 
-    Raises `UnsafeBinding` for an address that others can reach without a token, `InfrastructureError` when the
-    address is taken or the store cannot be opened.
+    Raises `UnsafeBinding` for an address that others can reach without a token, `InfrastructureError` when
+    the address is taken or the store cannot be opened.
     """
     require_safe_binding(settings.host, settings.token or None)
     with _listening(settings.host, settings.port) as listener:
@@ -108,7 +108,7 @@ async def serve(settings: Settings, *, store: Store | None = None) -> AsyncItera
 async def run_until_stopped(
     settings: Settings, announce: Callable[[RunningServer], None], *, store: Store | None = None
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains and returns. `announce` is called once it takes requests."""
+    """Serves until SIGTERM or SIGINT, then drains. `announce` is called once the server takes requests."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)

@@ -24,7 +24,7 @@ def is_json(media: str) -> bool:
 
 
 async def read_json(request: web.Request) -> Json:
-    """The JSON body. 415 unless the content type is JSON, 400 unless the body is JSON that the engine can carry."""
+    """The JSON body. 415 unless the content type is JSON, 400 unless the engine can carry the value."""
     require_json(request)
     return parse_json(await request.read())
 
@@ -48,7 +48,9 @@ async def read_object(request: web.Request, default: dict[str, Json] | None = No
 
 def require_json(request: web.Request) -> None:
     if not is_json(media := media_type(request)):
-        raise UnsupportedMedia(f"the body must be application/json, not {media[:100] or 'without a content type'}")
+        raise UnsupportedMedia(
+            f"the body must be application/json, not {media[:100] or 'without a content type'}"
+        )
 
 
 def parse_json(body: bytes) -> Json:

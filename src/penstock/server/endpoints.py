@@ -1,14 +1,14 @@
-"""How a route is declared: what the server registers and what `/openapi.json` says come from the same value."""
+"""How a route is declared: the router and `/openapi.json` are made from the same value."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from penstock.model.json_value import Json
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 

@@ -1,4 +1,4 @@
-"""Live streams: server-sent events with heartbeats, a limit on their number, and an end when the server stops."""
+"""Live streams: server-sent events with heartbeats, bounded in number, ended when the server stops."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,9 @@ class Streams:
         self._open += 1
         pump = _Pump(items, self._closing, self._heartbeat_s)
         try:
-            response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+            response = web.StreamResponse(
+                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+            )
             await response.prepare(request)
             await response.write(_HEARTBEAT)
             while (chunk := await pump.next()) is not None:

@@ -1,6 +1,6 @@
 """The machinery surface: services, workflows that call them in order, and events that start these.
 
-A service is a tool whose capability has the service's label; a workflow is a workflow in the namespace `machinery`.
+A service is a tool whose capability has the service's label; a workflow is one in the namespace `machinery`.
 Ids belong to names: the same name has the same id, whatever its content and on whatever server.
 """
 
@@ -80,7 +80,9 @@ class Machinery:
         transport = HttpTransport(definition.address, answer="object")
         metadata = {_MEMBER: msgspec.to_builtins(definition)}
         stored = await self._engine.put_tool(ToolDefinition(label, label, transport, metadata=metadata))
-        return RegisteredService(id_of("service", definition.name), definition, stored.created_at, stored.updated_at)
+        return RegisteredService(
+            id_of("service", definition.name), definition, stored.created_at, stored.updated_at
+        )
 
     async def services(self) -> list[RegisteredService]:
         """Every service, by name."""
@@ -93,9 +95,9 @@ class Machinery:
         return sorted(found, key=lambda service: service.definition.name)
 
     async def register_workflow(self, data: Json) -> RegisteredWorkflow:
-        """Stores a workflow: other content than the latest is the next patch version, equal content is that version.
+        """Stores a workflow: other content than the latest version's becomes the next patch version.
 
-        `InvalidDefinition` says what is wrong, `MissingServices` what is not registered; then nothing is stored.
+        Nothing is stored when it is wrong (`InvalidDefinition`) or names unknown services (`MissingServices`).
         """
         definition = read_workflow(data)
         if not isinstance(definition, WorkflowDefinition):
@@ -112,7 +114,11 @@ class Machinery:
 
     async def _store(self, definition: WorkflowDefinition) -> RegisteredWorkflow:
         latest = await self._latest(label_of(definition.name))
-        if latest is not None and (there := _registered(latest)) is not None and there.definition == definition:
+        if (
+            latest is not None
+            and (there := _registered(latest)) is not None
+            and there.definition == definition
+        ):
             return there
         document = to_document(definition, _FIRST_VERSION if latest is None else _next_patch(latest.version))
         document["document"]["metadata"][_MEMBER]["definition"] = msgspec.to_builtins(definition)
@@ -125,7 +131,9 @@ class Machinery:
         """The latest version of every workflow, by label."""
         after: tuple[str, str, str] | None = None
         label = ""
-        while listed := await self._engine.list_workflows(namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS):
+        while listed := await self._engine.list_workflows(
+            namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS
+        ):
             for stored in listed:
                 if stored.name != label and (latest := await self._latest(stored.name)) is not None:
                     label = stored.name

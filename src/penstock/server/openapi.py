@@ -9,7 +9,10 @@ from penstock.server.endpoints import Answer, Endpoint, Parameter
 from penstock.server.problems import PROBLEM_TYPE
 from penstock.server.schemas import COMPONENTS, ref
 
-_PROBLEM: Final[Json] = {"description": "Problem details", "content": {PROBLEM_TYPE: {"schema": ref("Problem")}}}
+_PROBLEM: Final[Json] = {
+    "description": "Problem details",
+    "content": {PROBLEM_TYPE: {"schema": ref("Problem")}},
+}
 
 
 def openapi_document(endpoints: Sequence[Endpoint], version: str, *, token: bool = False) -> Json:

@@ -1,15 +1,15 @@
 """The one place that turns what goes wrong into an answer: RFC 9457 problem details.
 
-Every error of every route has the same shape and never holds a traceback. `message` repeats the reason where the
-machinery surface promises it.
+Every error of every route has the same shape and never holds a traceback. `message` repeats the reason where
+the machinery surface promises it.
 """
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from penstock.errors import CallerError, InfrastructureError
 from penstock.model.diagnostics import Diagnostic
@@ -21,8 +21,6 @@ from penstock.server.replies import encode
 PROBLEM_TYPE: Final = "application/problem+json"
 _MACHINERY_PREFIXES: Final = ("/e", "/s", "/w")
 _RETRY_AFTER_S: Final = "1"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = structlog.get_logger("penstock.server")
 
@@ -38,7 +36,13 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     """An answer with problem details; `members` are further ones of the document."""
-    document: dict[str, Json] = {**(members or {}), "type": type, "title": title, "status": status, "detail": detail}
+    document: dict[str, Json] = {
+        **(members or {}),
+        "type": type,
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
     if errors:
         document["errors"] = [_place(error) for error in errors]
     return web.Response(status=status, body=encode(document), content_type=PROBLEM_TYPE, headers=headers)
@@ -63,7 +67,9 @@ async def problem_answers(request: web.Request, handler: Handler) -> web.StreamR
     except Exception:
         # The bulkhead of a request: a defect of ours costs this answer and nothing else.
         _log.exception("request failed", method=request.method, path=request.path)
-        return problem(500, "Internal error", "this request met a defect of the server; the log of the server says more")
+        return problem(
+            500, "Internal error", "this request met a defect of the server; the log of the server says more"
+        )
 
 
 def _caller_problem(request: web.Request, error: CallerError) -> web.Response:
@@ -84,7 +90,9 @@ def _routing_problem(request: web.Request, error: web.HTTPException) -> web.Resp
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allow})
         detail = f"{request.path} does not take {request.method[:32]}; it takes {allow}"
-        return problem(405, "Method not allowed", detail, members=_message(request, detail), headers={"Allow": allow})
+        return problem(
+            405, "Method not allowed", detail, members=_message(request, detail), headers={"Allow": allow}
+        )
     title = HTTPStatus(error.status).phrase.capitalize()
     detail = _routing_detail(request, error)
     return problem(error.status, title, detail, members=_message(request, detail))
@@ -101,7 +109,13 @@ def _routing_detail(request: web.Request, error: web.HTTPException) -> str:
 
 
 def _unavailable(request: web.Request, detail: str) -> web.Response:
-    return problem(503, "Not available now", detail, members=_message(request, detail), headers={"Retry-After": _RETRY_AFTER_S})
+    return problem(
+        503,
+        "Not available now",
+        detail,
+        members=_message(request, detail),
+        headers={"Retry-After": _RETRY_AFTER_S},
+    )
 
 
 def _message(request: web.Request, detail: str) -> dict[str, Json]:
@@ -112,7 +126,7 @@ def _message(request: web.Request, detail: str) -> dict[str, Json]:
 def _place(error: Json) -> Json:
     """A finding as JSON; line and column only where there was a text."""
     if not isinstance(error, Diagnostic):
-        return cast("Json", error)
+        return error
     place: dict[str, Json] = {"pointer": error.pointer, "message": error.message, "code": error.code}
     if error.line:
         place |= {"line": error.line, "column": error.column}

@@ -12,16 +12,20 @@ from aiohttp import web
 
 from penstock.errors import NotFound
 from penstock.model.json_value import Json
-from penstock.model.limits import DEFAULT_PAGE_ITEMS, MAX_HTTP_WAIT_MS, MAX_LABELS, MAX_NAME_CHARACTERS, MAX_PAGE_ITEMS
+from penstock.model.limits import (
+    DEFAULT_PAGE_ITEMS,
+    MAX_HTTP_WAIT_MS,
+    MAX_LABELS,
+    MAX_NAME_CHARACTERS,
+    MAX_PAGE_ITEMS,
+)
 from penstock.server.refusals import BadParameter
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _VERSION: Final = re.compile(r"latest|\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]*)?", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-_INSTANT: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _TEXT_CHARACTERS: Final = 2048
 MAX_POSITION: Final = 2**53
 """The highest sequence number that every JSON client can hold."""
@@ -129,7 +133,7 @@ def read_cursor(request: web.Request, shape: type[Position]) -> Position | None:
 
 
 def last_event(request: web.Request) -> int | None:
-    """The position after which a reader wants a stream to go on (`Last-Event-ID`); None from now or the beginning."""
+    """The position after which a stream shall go on (`Last-Event-ID`); None when the reader names none."""
     value = request.headers.get("Last-Event-ID", "").strip()
     if not value:
         return None
@@ -199,5 +203,7 @@ def new_name(request: web.Request, kind: str) -> str:
     """The name in the path of something that may be made."""
     value = request.match_info["name"]
     if not is_name(value):
-        raise BadParameter("name", f"a {kind}'s name has letters, digits, '_', '-' and '.', at most {MAX_NAME_CHARACTERS}")
+        raise BadParameter(
+            "name", f"a {kind}'s name has letters, digits, '_', '-' and '.', at most {MAX_NAME_CHARACTERS}"
+        )
     return value

@@ -10,7 +10,10 @@ INSTANT: Final[Json] = {"type": "string", "format": "date-time"}
 MAYBE_INSTANT: Final[Json] = {"type": ["string", "null"], "format": "date-time"}
 RUN_ID: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 DNS_LABEL: Final[Json] = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
-VERSION: Final[Json] = {"type": "string", "pattern": "^(latest|[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]*)?)$"}
+VERSION: Final[Json] = {
+    "type": "string",
+    "pattern": "^(latest|[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]*)?)$",
+}
 NAME: Final[Json] = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"}
 STATUSES: Final = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
 STATUS: Final[Json] = {"type": "string", "enum": list(STATUSES)}
@@ -33,32 +36,53 @@ def listing(item: Json) -> Json:
 
 _FINDING: Final = record(
     {"pointer": TEXT, "message": TEXT},
-    {"line": {"type": "integer", "minimum": 1}, "column": {"type": "integer", "minimum": 1}, "code": TEXT,
-     "severity": {"type": "string", "enum": ["error", "warning"]}},
-)  # fmt: skip
+    {
+        "line": {"type": "integer", "minimum": 1},
+        "column": {"type": "integer", "minimum": 1},
+        "code": TEXT,
+        "severity": {"type": "string", "enum": ["error", "warning"]},
+    },
+)
 _BOUNDS: Final[Json] = {"type": ["object", "null"]}
 _IDENTITY: Final = record({"namespace": TEXT, "name": TEXT, "version": TEXT})
 _WORKFLOW: Final = record({"namespace": TEXT, "name": TEXT, "version": TEXT, "created_at": INSTANT})
 _FINDINGS: Final[Json] = {"type": "array", "items": ref("Finding")}
 
 _RUN_SUMMARY_MEMBERS: Final[dict[str, Json]] = {
-    "id": RUN_ID, "workflow": ref("WorkflowIdentity"), "status": STATUS,
-    "created_at": INSTANT, "updated_at": INSTANT, "ended_at": MAYBE_INSTANT,
+    "id": RUN_ID,
+    "workflow": ref("WorkflowIdentity"),
+    "status": STATUS,
+    "created_at": INSTANT,
+    "updated_at": INSTANT,
+    "ended_at": MAYBE_INSTANT,
     "labels": {"type": "object", "additionalProperties": TEXT},
-}  # fmt: skip
+}
 
 _TASK: Final = record(
-    {"reference": TEXT, "name": TEXT, "status": TEXT, "attempt": {"type": "integer"}, "started_at": MAYBE_INSTANT,
-     "ended_at": MAYBE_INSTANT},
-    {"entry": {"type": "integer"}, "iteration": {"type": "array", "items": {"type": "integer"}},
-     "error": {"type": ["object", "null"]}},
-)  # fmt: skip
+    {
+        "reference": TEXT,
+        "name": TEXT,
+        "status": TEXT,
+        "attempt": {"type": "integer"},
+        "started_at": MAYBE_INSTANT,
+        "ended_at": MAYBE_INSTANT,
+    },
+    {
+        "entry": {"type": "integer"},
+        "iteration": {"type": "array", "items": {"type": "integer"}},
+        "error": {"type": ["object", "null"]},
+    },
+)
 
 _CLOUD_EVENT: Final = record(
-    {"specversion": {"const": "1.0"}, "id": {"type": "string", "minLength": 1},
-     "source": {"type": "string", "minLength": 1}, "type": {"type": "string", "minLength": 1}},
+    {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1},
+        "source": {"type": "string", "minLength": 1},
+        "type": {"type": "string", "minLength": 1},
+    },
     {"subject": {"type": "string", "minLength": 1}, "time": INSTANT, "data": ANY},
-)  # fmt: skip
+)
 
 _MACHINERY_PORTS: Final[Json] = {"type": ["array", "object"]}
 
@@ -79,10 +103,15 @@ COMPONENTS: Final[dict[str, Json]] = {
     ),
     "RunSummary": record(_RUN_SUMMARY_MEMBERS),
     "Run": record(
-        {**_RUN_SUMMARY_MEMBERS, "input": ANY, "output": ANY, "error": {"type": ["object", "null"]},
-         "tasks": {"type": "array", "items": ref("TaskRun")}},
+        {
+            **_RUN_SUMMARY_MEMBERS,
+            "input": ANY,
+            "output": ANY,
+            "error": {"type": ["object", "null"]},
+            "tasks": {"type": "array", "items": ref("TaskRun")},
+        },
         {"retry_of": {"type": ["string", "null"]}, "parent_id": {"type": ["string", "null"]}},
-    ),  # fmt: skip
+    ),
     "RunStarted": record({"id": RUN_ID, "status": STATUS}),
     "TaskRun": _TASK,
     "CloudEvent": _CLOUD_EVENT,
@@ -96,7 +125,11 @@ COMPONENTS: Final[dict[str, Json]] = {
     ),
     "MachineryWorkflow": record(
         {"name": TEXT, "services": {"type": "array", "items": TEXT}},
-        {"inputs": _MACHINERY_PORTS, "outputs": _MACHINERY_PORTS, "operations": {"type": ["array", "object"]}},
+        {
+            "inputs": _MACHINERY_PORTS,
+            "outputs": _MACHINERY_PORTS,
+            "operations": {"type": ["array", "object"]},
+        },
     ),
 }
 """Schemas that are referred to by name."""

@@ -1,4 +1,4 @@
-"""Rows of the HTTP contract that this version does not serve: they say so, in the shape of every other problem."""
+"""Rows of the HTTP contract that this version does not serve: they say so, as every other problem does."""
 
 from typing import Final
 
@@ -34,4 +34,11 @@ def _absent(method: Method, path: str, what: str) -> Endpoint:
     async def handler(request: web.Request) -> web.StreamResponse:
         raise NotFound(f"{what} not part of this version")
 
-    return Endpoint(method, path, f"{what} not part of this version", handler, (), listed=False)
+    return Endpoint(
+        method,
+        path,
+        f"{what} not part of this version",
+        handler=handler,
+        answers=(),
+        listed=False,
+    )

@@ -29,7 +29,9 @@ from penstock.server.schemas import ANY, INSTANT, TEXT, listing, record, ref
 
 RUN_HEADER: Final = "Penstock-Run"
 _ID: Final = Parameter("id", "path", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "The id of the receipt")
-_WORKFLOW: Final = Parameter("workflow", "path", {"type": "string", "minLength": 1}, "A workflow's id or name")
+_WORKFLOW: Final = Parameter(
+    "workflow", "path", {"type": "string", "minLength": 1}, "A workflow's id or name"
+)
 _ASYNC: Final = Parameter("async", "query", {"type": "boolean"}, "Answer with a receipt at once")
 _PREFER: Final = Parameter("Prefer", "header", TEXT, "respond-async: answer with a receipt at once")
 _ERRORS: Final = record({})
@@ -57,45 +59,95 @@ class MachineryApi:
         workflow_receipt = record({"workflow_id": TEXT, "ack_date": INSTANT})
         return (
             Endpoint(
-                "POST", "/s", "Register a service", self.create_service,
-                (Answer(201, "Registered", service_receipt), *_REFUSED), (), Body(ref("MachineryService")), (413,),
-                "machinery",
+                "POST",
+                "/s",
+                "Register a service",
+                handler=self.create_service,
+                answers=(Answer(201, "Registered", service_receipt), *_REFUSED),
+                body=Body(ref("MachineryService")),
+                problems=(413,),
+                tag="machinery",
             ),
             Endpoint(
-                "GET", "/s", "List services", self.list_services, (Answer(200, "A page", listing(service)),),
-                (LIMIT, CURSOR), None, (400,), "machinery",
+                "GET",
+                "/s",
+                "List services",
+                handler=self.list_services,
+                answers=(Answer(200, "A page", listing(service)),),
+                parameters=(LIMIT, CURSOR),
+                problems=(400,),
+                tag="machinery",
             ),
             Endpoint(
-                "GET", "/s/{id}", "A service", self.get_service, (Answer(200, "Its definition", service),), (_ID,),
-                None, (404,), "machinery",
+                "GET",
+                "/s/{id}",
+                "A service",
+                handler=self.get_service,
+                answers=(Answer(200, "Its definition", service),),
+                parameters=(_ID,),
+                problems=(404,),
+                tag="machinery",
             ),
             Endpoint(
-                "POST", "/w", "Store a workflow", self.create_workflow,
-                (Answer(201, "Stored", workflow_receipt), *_REFUSED), (), Body(ref("MachineryWorkflow")), (413,),
-                "machinery",
+                "POST",
+                "/w",
+                "Store a workflow",
+                handler=self.create_workflow,
+                answers=(Answer(201, "Stored", workflow_receipt), *_REFUSED),
+                body=Body(ref("MachineryWorkflow")),
+                problems=(413,),
+                tag="machinery",
             ),
             Endpoint(
-                "GET", "/w", "List workflows", self.list_workflows, (Answer(200, "A page", listing(workflow)),),
-                (LIMIT, CURSOR), None, (400,), "machinery",
+                "GET",
+                "/w",
+                "List workflows",
+                handler=self.list_workflows,
+                answers=(Answer(200, "A page", listing(workflow)),),
+                parameters=(LIMIT, CURSOR),
+                problems=(400,),
+                tag="machinery",
             ),
             Endpoint(
-                "GET", "/w/{id}", "A workflow", self.get_workflow, (Answer(200, "Its definition", workflow),), (_ID,),
-                None, (404,), "machinery",
+                "GET",
+                "/w/{id}",
+                "A workflow",
+                handler=self.get_workflow,
+                answers=(Answer(200, "Its definition", workflow),),
+                parameters=(_ID,),
+                problems=(404,),
+                tag="machinery",
             ),
-        )  # fmt: skip
+        )
 
     def _others(self) -> tuple[Endpoint, ...]:
         receipt = record({"event_id": TEXT, "ack_date": INSTANT, "status": TEXT})
         return (
             Endpoint(
-                "POST", "/e/{workflow}", "Process an event with a workflow", self.process,
-                (Answer(201, "The outputs", ANY), Answer(202, "A receipt", receipt), _REFUSED[0], _REFUSED[2]),
-                (_WORKFLOW, _ASYNC, _PREFER, IDEMPOTENCY_KEY), Body({"type": "object"}), (404, 409, 413, 422, 502),
-                "machinery",
+                "POST",
+                "/e/{workflow}",
+                "Process an event with a workflow",
+                handler=self.process,
+                answers=(
+                    Answer(201, "The outputs", ANY),
+                    Answer(202, "A receipt", receipt),
+                    _REFUSED[0],
+                    _REFUSED[2],
+                ),
+                parameters=(_WORKFLOW, _ASYNC, _PREFER, IDEMPOTENCY_KEY),
+                body=Body({"type": "object"}),
+                problems=(404, 409, 413, 422, 502),
+                tag="machinery",
             ),
-            Endpoint("GET", "/healthcheck", "Is the server there", self.health, (Answer(204, "It is"),), (), None, (),
-                     "machinery"),
-        )  # fmt: skip
+            Endpoint(
+                "GET",
+                "/healthcheck",
+                "Is the server there",
+                handler=self.health,
+                answers=(Answer(204, "It is"),),
+                tag="machinery",
+            ),
+        )
 
     async def create_service(self, request: web.Request) -> web.Response:
         data = await _payload(request)
@@ -194,8 +246,12 @@ def _failure(workflow: RegisteredWorkflow, status: str, error: Json, headers: di
     service = _service_at(workflow.definition.services, error.get("instance", ""))
     reason = error.get("detail") or error.get("title") or f"the run is {status}"
     detail = f"service {service!r} failed: {reason}" if service else f"the workflow failed: {reason}"
-    members = {"message": detail, "run": headers[RUN_HEADER], "error": error} | ({"service": service} if service else {})
-    return problem(502, "Service failed" if service else "Workflow failed", detail, members=members, headers=headers)
+    members = {"message": detail, "run": headers[RUN_HEADER], "error": error} | (
+        {"service": service} if service else {}
+    )
+    return problem(
+        502, "Service failed" if service else "Workflow failed", detail, members=members, headers=headers
+    )
 
 
 def _service_at(services: Sequence[str], instance: Json) -> str | None:
@@ -215,9 +271,14 @@ def _service_view(service: RegisteredService) -> dict[str, Json]:
 def _workflow_view(workflow: RegisteredWorkflow) -> dict[str, Json]:
     definition = msgspec.to_builtins(workflow.definition)
     return {
-        "workflow_id": workflow.id, "inputs": [], "outputs": [], "operations": [], **definition,
-        "version": workflow.version, "created_at": instant(workflow.created_at),
-    }  # fmt: skip
+        "workflow_id": workflow.id,
+        "inputs": [],
+        "outputs": [],
+        "operations": [],
+        **definition,
+        "version": workflow.version,
+        "created_at": instant(workflow.created_at),
+    }
 
 
 def _page_of(request: web.Request, items: list[dict[str, Json]]) -> web.Response:

@@ -18,9 +18,13 @@ from penstock.server.views import run_summary, run_view, task_view
 _PATH = "/api/v1/runs/{id}"
 _FILTERS = (
     Parameter("status", "query", STATUS, "Only runs in this status"),
-    Parameter("workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"),
+    Parameter(
+        "workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"
+    ),
 )
-_SEQ = Parameter("seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent")
+_SEQ = Parameter(
+    "seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent"
+)
 _NOT_THERE = (404,)
 
 
@@ -38,32 +42,66 @@ class RunsApi:
         event = ref("CloudEvent")
         return (
             Endpoint(
-                "GET", "/api/v1/runs", "List runs, newest first", self.list,
-                (Answer(200, "A page", listing(ref("RunSummary"))),),
-                (*_FILTERS, LABEL, SINCE, UNTIL, LIMIT, CURSOR), None, (400,), "runs",
+                "GET",
+                "/api/v1/runs",
+                "List runs, newest first",
+                handler=self.list,
+                answers=(Answer(200, "A page", listing(ref("RunSummary"))),),
+                parameters=(*_FILTERS, LABEL, SINCE, UNTIL, LIMIT, CURSOR),
+                problems=(400,),
+                tag="runs",
             ),
             Endpoint(
-                "GET", _PATH, "A run with its newest tasks", self.get,
-                (Answer(200, "The run", ref("Run")),), (RUN,), None, _NOT_THERE, "runs",
+                "GET",
+                _PATH,
+                "A run with its newest tasks",
+                handler=self.get,
+                answers=(Answer(200, "The run", ref("Run")),),
+                parameters=(RUN,),
+                problems=_NOT_THERE,
+                tag="runs",
             ),
             Endpoint(
-                "GET", _PATH + "/tasks", "All task runs, in the order in which they were entered", self.tasks,
-                (Answer(200, "A page", listing(ref("TaskRun"))),), (RUN, LIMIT, CURSOR), None, (400, 404), "runs",
+                "GET",
+                _PATH + "/tasks",
+                "All task runs, in the order in which they were entered",
+                handler=self.tasks,
+                answers=(Answer(200, "A page", listing(ref("TaskRun"))),),
+                parameters=(RUN, LIMIT, CURSOR),
+                problems=(400, 404),
+                tag="runs",
             ),
             Endpoint(
-                "GET", _PATH + "/history", "What happened, in order, as lifecycle events", self.history,
-                (Answer(200, "A page", listing(event)),), (RUN, LIMIT, CURSOR), None, (400, 404), "runs",
+                "GET",
+                _PATH + "/history",
+                "What happened, in order, as lifecycle events",
+                handler=self.history,
+                answers=(Answer(200, "A page", listing(event)),),
+                parameters=(RUN, LIMIT, CURSOR),
+                problems=(400, 404),
+                tag="runs",
             ),
             Endpoint(
-                "GET", _PATH + "/state", "The state after a message", self.state,
-                (Answer(200, "The state", {"type": "object"}),), (RUN, _SEQ), None, (400, 404), "runs",
+                "GET",
+                _PATH + "/state",
+                "The state after a message",
+                handler=self.state,
+                answers=(Answer(200, "The state", {"type": "object"}),),
+                parameters=(RUN, _SEQ),
+                problems=(400, 404),
+                tag="runs",
             ),
             Endpoint(
-                "GET", _PATH + "/stream", "The history, live", self.stream,
-                (Answer(200, "Server-sent events", TEXT, "text/event-stream"),),
-                (RUN, LAST_EVENT_ID), None, (400, 404, 503), "runs",
+                "GET",
+                _PATH + "/stream",
+                "The history, live",
+                handler=self.stream,
+                answers=(Answer(200, "Server-sent events", TEXT, "text/event-stream"),),
+                parameters=(RUN, LAST_EVENT_ID),
+                problems=(400, 404, 503),
+                tag="runs",
             ),
-        )  # fmt: skip
+        )
 
     def _controls(self) -> tuple[Endpoint, ...]:
         status = record({"id": RUN_ID, "status": STATUS})
@@ -73,26 +111,57 @@ class RunsApi:
         engine = self._engine
         return (
             Endpoint(
-                "POST", _PATH + ":cancel", "End a run early", self._control(engine.cancel), accepted, (RUN,), None,
-                (404, 409), "runs",
+                "POST",
+                _PATH + ":cancel",
+                "End a run early",
+                handler=self._control(engine.cancel),
+                answers=accepted,
+                parameters=(RUN,),
+                problems=(404, 409),
+                tag="runs",
             ),
             Endpoint(
-                "POST", _PATH + ":suspend", "Hold a run", self._control(engine.suspend), accepted, (RUN,), None,
-                (404, 409), "runs",
+                "POST",
+                _PATH + ":suspend",
+                "Hold a run",
+                handler=self._control(engine.suspend),
+                answers=accepted,
+                parameters=(RUN,),
+                problems=(404, 409),
+                tag="runs",
             ),
             Endpoint(
-                "POST", _PATH + ":resume", "Let a held run go on", self._control(engine.resume), accepted, (RUN,),
-                None, (404, 409), "runs",
+                "POST",
+                _PATH + ":resume",
+                "Let a held run go on",
+                handler=self._control(engine.resume),
+                answers=accepted,
+                parameters=(RUN,),
+                problems=(404, 409),
+                tag="runs",
             ),
             Endpoint(
-                "POST", _PATH + ":retry", "Run again from a task of an ended run", self.retry, retried, (RUN,), where,
-                (400, 404, 409, 415), "runs",
+                "POST",
+                _PATH + ":retry",
+                "Run again from a task of an ended run",
+                handler=self.retry,
+                answers=retried,
+                parameters=(RUN,),
+                body=where,
+                problems=(400, 404, 409, 415),
+                tag="runs",
             ),
             Endpoint(
-                "DELETE", _PATH, "Delete an ended run", self.delete, (Answer(204, "Deleted"),), (RUN,), None,
-                (404, 409), "runs",
+                "DELETE",
+                _PATH,
+                "Delete an ended run",
+                handler=self.delete,
+                answers=(Answer(204, "Deleted"),),
+                parameters=(RUN,),
+                problems=(404, 409),
+                tag="runs",
             ),
-        )  # fmt: skip
+        )
 
     async def list(self, request: web.Request) -> web.Response:
         most = queries.limit(request)
@@ -128,7 +197,9 @@ class RunsApi:
 
     async def state(self, request: web.Request) -> web.Response:
         run_id = queries.run_id(request)
-        seq = queries.integer(request, "seq", least=0, most=queries.MAX_POSITION, default=queries.MAX_POSITION)
+        seq = queries.integer(
+            request, "seq", least=0, most=queries.MAX_POSITION, default=queries.MAX_POSITION
+        )
         return reply(await self._engine.state_at(run_id, seq))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -140,7 +211,9 @@ class RunsApi:
         async for seq, event in self._engine.stream(run_id, after):
             yield StreamItem(str(seq), event["type"], event)
 
-    def _control(self, act: Callable[[str], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _control(
+        self, act: Callable[[str], Awaitable[object]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             run_id = queries.run_id(request)
             await act(run_id)

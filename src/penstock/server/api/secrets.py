@@ -21,19 +21,37 @@ class SecretsApi:
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (
             Endpoint(
-                "PUT", "/api/v1/secrets/{name}", "Store a secret", self.put, (Answer(204, "Stored"),),
-                (SECRET,), Body(record({"value": ANY})), (400, 413, 415), "secrets",
+                "PUT",
+                "/api/v1/secrets/{name}",
+                "Store a secret",
+                handler=self.put,
+                answers=(Answer(204, "Stored"),),
+                parameters=(SECRET,),
+                body=Body(record({"value": ANY})),
+                problems=(400, 413, 415),
+                tag="secrets",
             ),
             Endpoint(
-                "GET", "/api/v1/secrets", "The names of all secrets", self.list,
-                (Answer(200, "A page of names", listing(record({"name": TEXT}))),), (LIMIT, CURSOR), None, (400,),
-                "secrets",
+                "GET",
+                "/api/v1/secrets",
+                "The names of all secrets",
+                handler=self.list,
+                answers=(Answer(200, "A page of names", listing(record({"name": TEXT}))),),
+                parameters=(LIMIT, CURSOR),
+                problems=(400,),
+                tag="secrets",
             ),
             Endpoint(
-                "DELETE", "/api/v1/secrets/{name}", "Delete a secret", self.delete, (Answer(204, "Deleted"),),
-                (SECRET,), None, (404,), "secrets",
+                "DELETE",
+                "/api/v1/secrets/{name}",
+                "Delete a secret",
+                handler=self.delete,
+                answers=(Answer(204, "Deleted"),),
+                parameters=(SECRET,),
+                problems=(404,),
+                tag="secrets",
             ),
-        )  # fmt: skip
+        )
 
     async def put(self, request: web.Request) -> web.Response:
         name = queries.new_name(request, "secret")

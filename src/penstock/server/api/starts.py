@@ -24,12 +24,20 @@ class StartsApi:
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (
             Endpoint(
-                "POST", "/api/v1/workflows/{namespace}/{name}/runs", "Start a run; the body is its input", self.start,
-                (Answer(202, "Started", ref("Run")), Answer(200, "Ended in the time waited", ref("Run"))),
-                (NAMESPACE, WORKFLOW, QUERY_VERSION, WAIT, LABEL, AT, IDEMPOTENCY_KEY), Body(ANY, required=False),
-                (400, 404, 409, 413, 415), "runs",
+                "POST",
+                "/api/v1/workflows/{namespace}/{name}/runs",
+                "Start a run; the body is its input",
+                handler=self.start,
+                answers=(
+                    Answer(202, "Started", ref("Run")),
+                    Answer(200, "Ended in the time waited", ref("Run")),
+                ),
+                parameters=(NAMESPACE, WORKFLOW, QUERY_VERSION, WAIT, LABEL, AT, IDEMPOTENCY_KEY),
+                body=Body(ANY, required=False),
+                problems=(400, 404, 409, 413, 415),
+                tag="runs",
             ),
-        )  # fmt: skip
+        )
 
     async def start(self, request: web.Request) -> web.Response:
         namespace, name = queries.workflow_name(request)
@@ -46,7 +54,9 @@ class StartsApi:
         if wait_ms is not None and not run.ended:
             run = await self._engine.wait_run(run.id, wait_ms / 1000)
         ended_in_time = wait_ms is not None and run.ended
-        return reply(run_view(run), 200 if ended_in_time else 202, headers={"Location": f"/api/v1/runs/{run.id}"})
+        return reply(
+            run_view(run), 200 if ended_in_time else 202, headers={"Location": f"/api/v1/runs/{run.id}"}
+        )
 
 
 async def _read_input(request: web.Request) -> Json:

@@ -34,19 +34,49 @@ class SystemApi:
     def endpoints(self) -> tuple[Endpoint, ...]:
         version = record({"name": TEXT, "version": TEXT})
         return (
-            Endpoint("GET", "/healthz", "Is the process alive", self.health, (Answer(200, "It is", _STATUS),)),
-            Endpoint("GET", "/readyz", "Does it take work", self.ready, (Answer(200, "It does", _STATUS),)),
-            Endpoint("GET", "/version", "What runs here", self.version, (Answer(200, "The version", version),)),
             Endpoint(
-                "GET", "/metrics", "Metrics for Prometheus", self.metrics,
-                (Answer(200, "Metrics", TEXT, CONTENT_TYPE_LATEST.partition(";")[0]),),
+                "GET",
+                "/healthz",
+                "Is the process alive",
+                handler=self.health,
+                answers=(Answer(200, "It is", _STATUS),),
             ),
-            Endpoint("GET", "/openapi.json", "This document", self.openapi, (Answer(200, "OpenAPI 3.1", ANY),)),
             Endpoint(
-                "GET", "/docs", "The interface and the newest runs as a page", self.docs,
-                (Answer(200, "The page", TEXT, "text/html"),),
+                "GET",
+                "/readyz",
+                "Does it take work",
+                handler=self.ready,
+                answers=(Answer(200, "It does", _STATUS),),
             ),
-        )  # fmt: skip
+            Endpoint(
+                "GET",
+                "/version",
+                "What runs here",
+                handler=self.version,
+                answers=(Answer(200, "The version", version),),
+            ),
+            Endpoint(
+                "GET",
+                "/metrics",
+                "Metrics for Prometheus",
+                handler=self.metrics,
+                answers=(Answer(200, "Metrics", TEXT, CONTENT_TYPE_LATEST.partition(";")[0]),),
+            ),
+            Endpoint(
+                "GET",
+                "/openapi.json",
+                "This document",
+                handler=self.openapi,
+                answers=(Answer(200, "OpenAPI 3.1", ANY),),
+            ),
+            Endpoint(
+                "GET",
+                "/docs",
+                "The interface and the newest runs as a page",
+                handler=self.docs,
+                answers=(Answer(200, "The page", TEXT, "text/html"),),
+            ),
+        )
 
     async def health(self, request: web.Request) -> web.Response:
         return reply({"status": "ok"})

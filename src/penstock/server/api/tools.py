@@ -30,32 +30,67 @@ class ToolsApi:
         capability = record({"name": TEXT, "tools": {"type": "array", "items": TEXT}})
         return (
             Endpoint(
-                "POST", "/api/v1/tools", "Register a tool", self.create,
-                (Answer(201, "Registered", _TOOL), Answer(200, "Was there already", _TOOL)), (), _BODY,
-                (400, 409, 413, 415, 422), "tools",
+                "POST",
+                "/api/v1/tools",
+                "Register a tool",
+                handler=self.create,
+                answers=(Answer(201, "Registered", _TOOL), Answer(200, "Was there already", _TOOL)),
+                body=_BODY,
+                problems=(400, 409, 413, 415, 422),
+                tag="tools",
             ),
             Endpoint(
-                "GET", "/api/v1/tools", "List tools", self.list, (Answer(200, "A page", listing(_TOOL)),),
-                (LIMIT, CURSOR), None, (400,), "tools",
+                "GET",
+                "/api/v1/tools",
+                "List tools",
+                handler=self.list,
+                answers=(Answer(200, "A page", listing(_TOOL)),),
+                parameters=(LIMIT, CURSOR),
+                problems=(400,),
+                tag="tools",
             ),
             Endpoint(
-                "GET", "/api/v1/tools/{name}", "A tool", self.get, (Answer(200, "The tool", _TOOL),), (TOOL,), None,
-                (404,), "tools",
+                "GET",
+                "/api/v1/tools/{name}",
+                "A tool",
+                handler=self.get,
+                answers=(Answer(200, "The tool", _TOOL),),
+                parameters=(TOOL,),
+                problems=(404,),
+                tag="tools",
             ),
             Endpoint(
-                "PUT", "/api/v1/tools/{name}", "Register or replace a tool", self.replace,
-                (Answer(200, "Replaced", _TOOL), Answer(201, "Registered", _TOOL)), (TOOL,), _BODY,
-                (400, 413, 415, 422), "tools",
+                "PUT",
+                "/api/v1/tools/{name}",
+                "Register or replace a tool",
+                handler=self.replace,
+                answers=(Answer(200, "Replaced", _TOOL), Answer(201, "Registered", _TOOL)),
+                parameters=(TOOL,),
+                body=_BODY,
+                problems=(400, 413, 415, 422),
+                tag="tools",
             ),
             Endpoint(
-                "DELETE", "/api/v1/tools/{name}", "Forget a tool", self.delete, (Answer(204, "Forgotten"),), (TOOL,),
-                None, (404,), "tools",
+                "DELETE",
+                "/api/v1/tools/{name}",
+                "Forget a tool",
+                handler=self.delete,
+                answers=(Answer(204, "Forgotten"),),
+                parameters=(TOOL,),
+                problems=(404,),
+                tag="tools",
             ),
             Endpoint(
-                "GET", "/api/v1/capabilities", "What can be called, and who provides it", self.capabilities,
-                (Answer(200, "A page", listing(capability)),), (LIMIT, CURSOR), None, (400,), "tools",
+                "GET",
+                "/api/v1/capabilities",
+                "What can be called, and who provides it",
+                handler=self.capabilities,
+                answers=(Answer(200, "A page", listing(capability)),),
+                parameters=(LIMIT, CURSOR),
+                problems=(400,),
+                tag="tools",
             ),
-        )  # fmt: skip
+        )
 
     async def create(self, request: web.Request) -> web.Response:
         definition = definition_of(await read_object(request))
@@ -110,7 +145,9 @@ def definition_of(body: dict[str, Json]) -> ToolDefinition:
         raise _invalid(*_place_of(str(error))) from None
     for member in ("name", "capability"):
         if not queries.is_name(getattr(definition, member)):
-            raise _invalid("/" + member, "has letters, digits, '_', '-' and '.', and begins with none of the last two")
+            raise _invalid(
+                "/" + member, "has letters, digits, '_', '-' and '.', and begins with none of the last two"
+            )
     if not definition.transport.endpoint.startswith(("http://", "https://")):
         raise _invalid("/transport/endpoint", "must be an http or https address")
     return definition

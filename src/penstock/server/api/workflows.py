@@ -5,12 +5,11 @@ from aiohttp import web
 from penstock.runtime.engine import Engine
 from penstock.server import queries
 from penstock.server.bodies import read_document
-from penstock.server.endpoints import Answer, Body, Endpoint
+from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
 from penstock.server.parameters import CURSOR, LIMIT, NAMESPACE, PATH_VERSION, WORKFLOW
 from penstock.server.problems import findings
-from penstock.server.replies import instant, no_content, page, reply
+from penstock.server.replies import no_content, page, reply
 from penstock.server.schemas import DNS_LABEL, TEXT, listing, ref
-from penstock.server.endpoints import Parameter
 from penstock.server.views import workflow_definition, workflow_summary
 
 _DOCUMENT = Body({"type": ["string", "object"]}, ("application/yaml", "application/json"))
@@ -29,36 +28,71 @@ class WorkflowsApi:
         definition = ref("WorkflowDefinition")
         return (
             Endpoint(
-                "POST", "/api/v1/workflows", "Store a workflow", self.deploy,
-                (Answer(201, "Stored", ref("Deployed")), Answer(200, "Was there already", ref("Deployed"))),
-                (_NOTATION,), _DOCUMENT, (400, 409, 413, 415, 422), "workflows",
+                "POST",
+                "/api/v1/workflows",
+                "Store a workflow",
+                handler=self.deploy,
+                answers=(
+                    Answer(201, "Stored", ref("Deployed")),
+                    Answer(200, "Was there already", ref("Deployed")),
+                ),
+                parameters=(_NOTATION,),
+                body=_DOCUMENT,
+                problems=(400, 409, 413, 415, 422),
+                tag="workflows",
             ),
             Endpoint(
-                "POST", "/api/v1/workflows:check", "Say what is wrong with a workflow, store nothing", self.check,
-                (Answer(200, "What was found", ref("Checked")),),
-                (_NOTATION,), _DOCUMENT, (400, 413, 415), "workflows",
+                "POST",
+                "/api/v1/workflows:check",
+                "Say what is wrong with a workflow, store nothing",
+                handler=self.check,
+                answers=(Answer(200, "What was found", ref("Checked")),),
+                parameters=(_NOTATION,),
+                body=_DOCUMENT,
+                problems=(400, 413, 415),
+                tag="workflows",
             ),
             Endpoint(
-                "GET", "/api/v1/workflows", "List workflows", self.list,
-                (Answer(200, "A page", listing(ref("Workflow"))),),
-                (_NAMESPACE_FILTER, LIMIT, CURSOR), None, (400,), "workflows",
+                "GET",
+                "/api/v1/workflows",
+                "List workflows",
+                handler=self.list,
+                answers=(Answer(200, "A page", listing(ref("Workflow"))),),
+                parameters=(_NAMESPACE_FILTER, LIMIT, CURSOR),
+                problems=(400,),
+                tag="workflows",
             ),
             Endpoint(
-                "GET", _PATH, "The latest version of a workflow", self.latest,
-                (Answer(200, "Definition and metadata", definition),),
-                (NAMESPACE, WORKFLOW), None, (404,), "workflows",
+                "GET",
+                _PATH,
+                "The latest version of a workflow",
+                handler=self.latest,
+                answers=(Answer(200, "Definition and metadata", definition),),
+                parameters=(NAMESPACE, WORKFLOW),
+                problems=(404,),
+                tag="workflows",
             ),
             Endpoint(
-                "GET", _PATH + "/{version}", "One version of a workflow", self.get,
-                (Answer(200, "Definition and metadata", definition),),
-                (NAMESPACE, WORKFLOW, PATH_VERSION), None, (404,), "workflows",
+                "GET",
+                _PATH + "/{version}",
+                "One version of a workflow",
+                handler=self.get,
+                answers=(Answer(200, "Definition and metadata", definition),),
+                parameters=(NAMESPACE, WORKFLOW, PATH_VERSION),
+                problems=(404,),
+                tag="workflows",
             ),
             Endpoint(
-                "DELETE", _PATH + "/{version}", "Delete a version; its runs go on", self.delete,
-                (Answer(204, "Deleted"),),
-                (NAMESPACE, WORKFLOW, PATH_VERSION), None, (404,), "workflows",
+                "DELETE",
+                _PATH + "/{version}",
+                "Delete a version; its runs go on",
+                handler=self.delete,
+                answers=(Answer(204, "Deleted"),),
+                parameters=(NAMESPACE, WORKFLOW, PATH_VERSION),
+                problems=(404,),
+                tag="workflows",
             ),
-        )  # fmt: skip
+        )
 
     async def deploy(self, request: web.Request) -> web.Response:
         notation = queries.text(request, "notation")
@@ -70,12 +104,14 @@ class WorkflowsApi:
     async def check(self, request: web.Request) -> web.Response:
         notation = queries.text(request, "notation")
         result = await self._engine.check(await read_document(request), notation=notation)
-        return reply({
-            "valid": result.valid,
-            "errors": findings(tuple(d for d in result.diagnostics if d.severity == "error")),
-            "warnings": findings(tuple(d for d in result.diagnostics if d.severity == "warning")),
-            "bounds": result.bounds,
-        })  # fmt: skip
+        return reply(
+            {
+                "valid": result.valid,
+                "errors": findings(tuple(d for d in result.diagnostics if d.severity == "error")),
+                "warnings": findings(tuple(d for d in result.diagnostics if d.severity == "warning")),
+                "bounds": result.bounds,
+            }
+        )
 
     async def list(self, request: web.Request) -> web.Response:
         most = queries.limit(request)
@@ -84,7 +120,9 @@ class WorkflowsApi:
         found = await self._engine.list_workflows(namespace=namespace, after=after, limit=most + 1)
         shown = found[:most]
         more = len(found) > most
-        cursor = queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
+        cursor = (
+            queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
+        )
         return page([workflow_summary(workflow) for workflow in shown], cursor)
 
     async def latest(self, request: web.Request) -> web.Response:
