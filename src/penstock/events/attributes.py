@@ -1,9 +1,8 @@
 """Whether an attribute of an event is what a filter asks for (dsl.md row 37). Pure, and linear in the text.
 
-The pattern comes from an author and the text from outside, so patterns run on an engine without backtracking:
-every match takes time linear in the text, and what such an engine cannot do (look-around, back references) is no
-pattern. Patterns mean what ECMA-262 says (`.` any character, `\\d` a digit, `(?i)` ignores case), and must match
-the whole value.
+The pattern comes from an author and the text from outside, so patterns run on an engine without
+backtracking: every match takes time linear in the text, and what such an engine cannot do (look-around, back
+references) is no pattern. Patterns mean what ECMA-262 says (`\\d` is 0 to 9), and must match the whole value.
 """
 
 from collections.abc import Callable
@@ -23,9 +22,9 @@ _SIGNS: Final = frozenset("*+?[](){}|^$\\")
 def compile_attribute(name: str, wanted: Json) -> AttributeMatcher:
     """The matcher for one attribute of a filter; `wanted` is a literal, never an expression.
 
-    A value equals, as JSON; or, when both can be written as text (`5` and `"5"`, as in binary mode), their texts
-    are equal. A text that holds signs of a regular expression also matches what that expression matches as a
-    whole. A dot alone makes no pattern: types and sources are full of dots. `data` is only ever compared.
+    A value equals, as JSON; or, when both can be written as text (`5` and `"5"`, as in binary mode), their
+    texts are equal. A text that holds signs of a regular expression also matches what that expression matches
+    as a whole. A dot alone makes no pattern: types and sources are full of dots. `data` is only ever compared.
     """
     if name == "data":
         return lambda value: json_equal(value, wanted)

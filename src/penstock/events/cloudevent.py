@@ -18,8 +18,8 @@ from penstock.model.json_value import Json
 from penstock.model.limits import MAX_BODY_BYTES, MAX_EVENTS_PER_BATCH
 
 __all__ = [
-    "BATCH", "STRUCTURED", "EventError", "EventTooLarge", "EventTypeUnsupported", "event_ttl_ms", "parse_http",
-    "parse_structured", "to_batch", "to_binary", "to_structured",
+    "BATCH", "STRUCTURED", "EventError", "EventTooLarge", "EventTypeUnsupported", "event_ttl_ms",
+    "parse_http", "parse_structured", "to_batch", "to_binary", "to_structured",
 ]  # fmt: skip
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -32,8 +32,9 @@ _ESCAPE_IN_QUOTES: Final = re.compile(r"\\(.)")
 def parse_http(headers: Mapping[str, str], body: bytes) -> list[dict[str, Json]]:
     """The events of one HTTP request, each as `parse_structured` gives it; a batch may hold none.
 
-    The mode follows from the Content-Type (`STRUCTURED`, `BATCH`), then from `ce-specversion` (binary); a plain
-    JSON object with `specversion` is taken as structured. Names of headers in any case. Raises `EventError`.
+    The mode follows from the Content-Type (`STRUCTURED`, `BATCH`), then from `ce-specversion` (binary); a
+    plain JSON object with `specversion` is taken as structured. Names of headers in any case.
+    Raises `EventError`.
     """
     if len(body) > MAX_BODY_BYTES:
         raise EventTooLarge(f"the request is larger than {MAX_BODY_BYTES} bytes")
@@ -138,7 +139,7 @@ def to_batch(events: list[dict[str, Json]]) -> bytes:
 
 
 def to_binary(event: Mapping[str, Json]) -> tuple[dict[str, str], bytes]:
-    """Headers and body of the event in binary mode; the Content-Type is `datacontenttype`, by default JSON."""
+    """Headers and body of the event in binary mode; Content-Type is `datacontenttype`, by default JSON."""
     headers: dict[str, str] = {}
     for name, value in event.items():
         if name in DATA or name == "datacontenttype" or (text := attribute_text(value)) is None:

@@ -16,7 +16,7 @@ _EXACT: Final = 2.0**53
 def correlation_key(values: Mapping[str, Json]) -> str:
     """One text for one set of named values: equal exactly when names and JSON values are equal.
 
-    Short ones are readable (canonical JSON, names sorted, `1.0` as `1`); longer than `MAX_CORRELATION_KEY` bytes
+    Short ones are readable (canonical JSON, names sorted, `1.0` as `1`); beyond `MAX_CORRELATION_KEY` bytes
     they are "#" and a hash. "" for no values.
     """
     if not values:

@@ -1,4 +1,4 @@
-"""Checks one CloudEvent 1.0 in its JSON form. Pure. Source: CloudEvents 1.0.2, specification and JSON format."""
+"""Checks one CloudEvent 1.0 in its JSON form. Pure. Source: CloudEvents 1.0.2, and its JSON format."""
 
 import base64
 import binascii
@@ -31,11 +31,11 @@ _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
 
 
 def parse_structured(data: Json) -> dict[str, Json]:
-    """The event that `data` is in the JSON format: a new object with context attributes first, nulls left out.
+    """The event that `data` is in the JSON format: a new object, context attributes first, nulls left out.
 
-    Raises `EventError` (400, 413 for limits) with the JSON Pointer of what is wrong. Guaranteed afterwards: `id`,
-    `source` and `type` are texts, `specversion` is "1.0", every extension is a text, integer or boolean, and at
-    most one of `data` and `data_base64` is there. The data itself is not looked into.
+    Raises `EventError` (400, 413 for limits) with the JSON Pointer of what is wrong. Guaranteed afterwards:
+    `id`, `source` and `type` are texts, `specversion` is "1.0", extensions are texts, integers or booleans,
+    and at most one of `data` and `data_base64` is there. The data itself is not looked into.
     """
     if not isinstance(data, dict):
         raise EventError("an event must be a JSON object")
@@ -145,9 +145,9 @@ _CHECKS: Final[Mapping[str, Callable[[str], str | None]]] = {
 def event_ttl_ms(event: Mapping[str, Json]) -> int:
     """How long the event waits for a listener that comes late, milliseconds.
 
-    The extension `penstockttl` is a number of seconds (`90`, or "90" as in binary mode) or an ISO 8601 duration
-    ("PT1M30S"); 0 means not at all, more than `MAX_EVENT_TTL_MS` means that. Without it, or when it is neither
-    (`parse_structured` refuses such an event), `EVENT_TTL_MS`.
+    The extension `penstockttl` is a number of seconds (`90`, or "90" as in binary mode) or an ISO 8601
+    duration ("PT1M30S"); 0 means not at all, more than `MAX_EVENT_TTL_MS` means that. Without it, or when it
+    is neither (`parse_structured` refuses such an event), `EVENT_TTL_MS`.
     """
     if (given := event.get("penstockttl")) is None:
         return EVENT_TTL_MS

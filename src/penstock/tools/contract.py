@@ -37,8 +37,8 @@ class HttpTransport(msgspec.Struct, frozen=True, tag="http", tag_field="kind", o
 class ToolDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A registered tool. `input` and `output` are JSON Schemas; `timeout_ms` 0 leaves it to the call.
 
-    `stage` "" serves every stage; `weight` is the tool's share of the calls among its equals. `metadata` is free,
-    for notations that know more about a tool.
+    `stage` "" serves every stage; `weight` is the tool's share of the calls among its equals.
+    `metadata` is free, for notations that know more about a tool.
     """
 
     name: str

@@ -12,7 +12,17 @@ from penstock.tools.contract import HttpTransport, ToolDefinition
 from penstock.tools.http_request import InvalidRequest, header_pairs, target_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
-_MEMBERS: Final = ("name", "capability", "stage", "weight", "transport", "input", "output", "timeout")
+_MEMBERS: Final = (
+    "name",
+    "capability",
+    "stage",
+    "weight",
+    "transport",
+    "input",
+    "output",
+    "timeout",
+    "metadata",
+)
 _HTTP_MEMBERS: Final = ("kind", "endpoint", "method", "headers", "answer")
 _METHODS: Final = ("POST", "PUT", "PATCH")
 _PLANNED: Final = ("push", "pull", "nats", "grpc", "command", "container", "python")
@@ -22,8 +32,8 @@ def read_tool(data: Json) -> ToolDefinition | list[Diagnostic]:
     """The tool that `data` defines, or everything that is wrong with it.
 
     Shape: `{"name", "capability"?, "stage"?, "weight"?, "transport": {"kind": "http", "endpoint", "method"?,
-    "headers"?, "answer"?}, "input"?, "output"?, "timeout"?}`; `capability` is the name if it is left out,
-    `weight` 0 to 1000, `timeout` a duration of the DSL.
+    "headers"?, "answer"?}, "input"?, "output"?, "timeout"?, "metadata"?}`; `capability` is the
+    name if it is left out, `weight` 0 to 1000, `timeout` a duration of the DSL.
     """
     reader = _Reader()
     if not isinstance(data, dict):
@@ -55,6 +65,7 @@ class _Reader:
             input=self._schema(data, "input"),
             output=self._schema(data, "output"),
             timeout_ms=self._timeout(data),
+            metadata=self._metadata(data.get("metadata")),
         )
 
     def _known(self, data: Mapping[str, Json], pointer: str, members: tuple[str, ...]) -> None:
@@ -89,6 +100,12 @@ class _Reader:
         if value is not None and not isinstance(value, dict | bool):
             self.report(f"/{member}", f"{member!r} must be a JSON Schema: an object or a boolean", "type")
         return cast("Json", value)
+
+    def _metadata(self, value: Json) -> dict[str, Json]:
+        if value is not None and not isinstance(value, dict):
+            self.report("/metadata", "'metadata' must be an object", "type")
+            return {}
+        return cast("dict[str, Json]", value or {})
 
     def _timeout(self, data: dict[str, Json]) -> int:
         if "timeout" not in data:
