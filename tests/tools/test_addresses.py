@@ -1,7 +1,9 @@
 """The address policy of development: what it refuses however it is written, and that calls obey it."""
 
+import socket
+
 import pytest
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from penstock.errors import COMMUNICATION, Fault
 from penstock.tools.addresses import AddressRefused, GuardedResolver, development_policy
@@ -13,7 +15,8 @@ from penstock.tools.http_request import HttpRequest
 @pytest.mark.parametrize(
     "address",
     [
-        "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%1", "::ffff:169.254.169.254", "::169.254.169.254",
+        "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%1", "::ffff:169.254.169.254",
+        "::169.254.169.254",
         "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fd00:ec2::254", "100.100.100.200",
     ],
 )  # fmt: skip
@@ -23,9 +26,7 @@ def test_link_local_and_metadata_addresses_are_refused(address):
     assert "host.example" in reason
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "192.0.2.1", "2001:db8::1"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "192.0.2.1", "2001:db8::1"])
 def test_other_addresses_are_allowed(address):
     assert development_policy("host.example", [address]) is None
 
@@ -36,17 +37,18 @@ class _Fixed(AbstractResolver):
     def __init__(self, address: str) -> None:
         self._address = address
 
-    async def resolve(self, host, port=0, family=0):
-        return [
-            {"hostname": host, "host": self._address, "port": port, "family": family, "proto": 0, "flags": 0}
-        ]
+    async def resolve(self, host, port=0, family=socket.AF_UNSPEC) -> list[ResolveResult]:
+        address: ResolveResult = {
+            "hostname": host, "host": self._address, "port": port, "family": family, "proto": 0, "flags": 0,
+        }  # fmt: skip
+        return [address]
 
     async def close(self) -> None:
         pass
 
 
 async def test_a_name_that_leads_to_a_refused_address_is_refused():
-    with pytest.raises(AddressRefused, match="rebound.example"):
+    with pytest.raises(AddressRefused, match=r"rebound\.example"):
         await GuardedResolver(development_policy, _Fixed("169.254.169.254")).resolve("rebound.example", 80)
     assert await GuardedResolver(development_policy, _Fixed("127.0.0.1")).resolve("fine.example", 80)
 

@@ -34,9 +34,7 @@ def fault_of(outcome: Outcome) -> Fault:
 @pytest.mark.parametrize("given", [{"message": "ü"}, [1], "text", None, 5])
 async def test_the_input_goes_out_as_json_and_the_answer_is_the_output(call, service, given):
     async def shout(request: web.Request) -> web.Response:
-        return web.Response(
-            text=json.dumps({"got": await request.json()})
-        )  # as text/plain, like old services
+        return web.Response(text=json.dumps({"got": await request.json()}))  # as text/plain, like old services
 
     service.on("/event", shout)
     assert await call(given=given) == Value({"got": given})

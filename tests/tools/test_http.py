@@ -138,9 +138,7 @@ class TestWhatGoesOut:
             ({"body": {}, "headers": {"Content-Type": "multipart/form-data"}}, "cannot be made"),
         ],
     )
-    async def test_what_makes_no_request_is_a_fault_and_nothing_is_sent(
-        self, call, service, arguments, words
-    ):
+    async def test_what_makes_no_request_is_a_fault_and_nothing_is_sent(self, call, service, arguments, words):
         given = {"method": "POST", "uri": service.on("/a"), **arguments}
         fault = fault_of(await call(given.pop("method"), given.pop("uri"), **given))
         assert (fault.type, fault.status) == (CONFIGURATION, 400)
@@ -178,9 +176,7 @@ class TestCredentials:
         assert (fault.type, fault.status) == (CONFIGURATION, 400)
 
     async def test_a_token_cannot_bring_a_header_of_its_own(self, call, service):
-        fault = fault_of(
-            await call("GET", service.on("/a"), authentication={"bearer": {"token": "a\r\nX: y"}})
-        )
+        fault = fault_of(await call("GET", service.on("/a"), authentication={"bearer": {"token": "a\r\nX: y"}}))
         assert (fault.type, fault.status) == (AUTHENTICATION, 401)
 
     async def test_the_response_output_shows_no_credential(self, call, service, context):
@@ -213,9 +209,7 @@ class TestWhatComesBack:
         assert data_of(await call("GET", uri)) == {"id": 2**64 - 1}
 
     async def test_text_is_a_string_in_its_charset(self, call, service):
-        uri = service.on(
-            "/a", body="grün".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"}
-        )
+        uri = service.on("/a", body="grün".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"})
         assert data_of(await call("GET", uri)) == "grün"
 
     async def test_an_unknown_charset_is_read_as_utf_8(self, call, service):
@@ -294,9 +288,7 @@ class TestWhatComesBack:
 
     async def test_a_small_body_that_unpacks_to_a_large_one_is_refused(self, call, service):
         packed = gzip.compress(b"\x00" * (64 * 1024 * 1024))
-        uri = service.on(
-            "/b", body=packed, headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"}
-        )
+        uri = service.on("/b", body=packed, headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
         assert len(packed) < MAX_VALUE_BYTES
         assert fault_of(await call("GET", uri)).title == "Response too large"
 
@@ -355,9 +347,7 @@ class TestErrorStatus:
 class TestRedirects:
     async def test_none_is_followed_unless_asked(self, call, service):
         service.on("/new", text="new")
-        fault = fault_of(
-            await call("POST", service.on("/old", status=301, headers={"Location": "/new"}), body={})
-        )
+        fault = fault_of(await call("POST", service.on("/old", status=301, headers={"Location": "/new"}), body={}))
         assert (fault.type, fault.status) == (COMMUNICATION, 301)
         assert [seen.path for seen in service.seen] == ["/old"]
 
@@ -411,9 +401,7 @@ class TestRedirects:
         assert data_of(await call("GET", service.on("/a", status=304), redirect=True)) is None
 
     async def test_a_circle_ends(self, call, service):
-        fault = fault_of(
-            await call("GET", service.on("/a", status=302, headers={"Location": "/a"}), redirect=True)
-        )
+        fault = fault_of(await call("GET", service.on("/a", status=302, headers={"Location": "/a"}), redirect=True))
         assert fault.title == "Too many redirects"
         assert len(service.seen) == MAX_REDIRECTS + 1
 

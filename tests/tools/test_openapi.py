@@ -124,14 +124,10 @@ class TestParameters:
     def test_a_path_cannot_be_left(self, value):
         assert "must not be empty" in refusal_of(document([parameter("p", "path")], "/x/{p}"), {"p": value})
 
-    @pytest.mark.parametrize(
-        ("place", "style"), [("query", "matrix"), ("path", "deepObject"), ("query", "simple")]
-    )
+    @pytest.mark.parametrize(("place", "style"), [("query", "matrix"), ("path", "deepObject"), ("query", "simple")])
     def test_a_style_in_the_wrong_place_is_refused(self, place, style):
         declared = parameter("p", place, style=style)
-        assert style in refusal_of(
-            document([declared], "/x/{p}" if place == "path" else "/x"), {"p": {"a": 1}}
-        )
+        assert style in refusal_of(document([declared], "/x/{p}" if place == "path" else "/x"), {"p": {"a": 1}})
 
     def test_a_header_cannot_break_out(self):
         assert "line break" in refusal_of(document([parameter("X", "header")]), {"X": "a\r\nY: b"})
@@ -188,10 +184,7 @@ class TestDocument:
             assert request_of({**document(), "servers": servers}).uri == expected
 
     def test_the_nearest_servers_win(self):
-        assert (
-            request_of(document(servers=[{"url": "https://near.example"}])).uri
-            == "https://near.example/things"
-        )
+        assert request_of(document(servers=[{"url": "https://near.example"}])).uri == "https://near.example/things"
 
     def test_local_references_are_followed(self):
         data = document(
@@ -227,9 +220,7 @@ class TestDocument:
         assert "did you mean 'getPetById'" in refusal_of(data, operation="getPetByID")
         assert "no operation 'op'" in refusal_of({"openapi": "3.0.0"})
 
-    @pytest.mark.parametrize(
-        "data", [{}, [], None, "x", {"swagger": "1.2"}, {"openapi": "2.0"}, {"asyncapi": "3.0.0"}]
-    )
+    @pytest.mark.parametrize("data", [{}, [], None, "x", {"swagger": "1.2"}, {"openapi": "2.0"}, {"asyncapi": "3.0.0"}])
     def test_another_kind_of_document(self, data):
         assert "neither OpenAPI" in refusal_of(data)
 
@@ -292,17 +283,13 @@ class TestSwagger:
         assert "body is required" in refusal_of(data)
 
     def test_form_data(self):
-        data = self.swagger(
-            [{"name": "a", "in": "formData", "type": "string"}, {"name": "b", "in": "formData"}]
-        )
+        data = self.swagger([{"name": "a", "in": "formData", "type": "string"}, {"name": "b", "in": "formData"}])
         request = request_of(data, {"a": "x y", "b": 2})
         assert request.body == b"a=x%20y&b=2"
         assert request.header("Content-Type") == "application/x-www-form-urlencoded"
 
     def test_a_file_cannot_be_sent(self):
-        data = self.swagger(
-            [{"name": "f", "in": "formData", "type": "file"}], consumes=["multipart/form-data"]
-        )
+        data = self.swagger([{"name": "f", "in": "formData", "type": "file"}], consumes=["multipart/form-data"])
         assert "file" in refusal_of(data, {"f": "x"})
 
 
@@ -315,9 +302,7 @@ def test_the_conformance_cases_give_the_request_that_they_expect(name):
     mocks = case["http_mocks"]
     given = case["workflow"]["do"][0]["callIt"]["with"]
     description = mocks[0]["response"]["json"]
-    request = request_of(
-        description, given["parameters"], given["document"]["endpoint"], given["operationId"]
-    )
+    request = request_of(description, given["parameters"], given["document"]["endpoint"], given["operationId"])
     expected = mocks[-1]
     target, _, query = request.uri.partition("?")
     assert request.method == expected["method"]

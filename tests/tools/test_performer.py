@@ -58,9 +58,7 @@ async def test_openapi(perform, service, context):
     }
     arguments = {"document": uri, "operationId": "get", "parameters": {"id": 7}}
     assert await perform("openapi", arguments) == Value({"id": 7})
-    full = await perform(
-        "openapi", {**arguments, "output": "response", "authentication": {"bearer": {"token": "t"}}}
-    )
+    full = await perform("openapi", {**arguments, "output": "response", "authentication": {"bearer": {"token": "t"}}})
     assert isinstance(full, Value)
     assert full.data["statusCode"] == 200
     assert service.seen[1].headers["Authorization"] == "Bearer t"

@@ -30,7 +30,8 @@ def test_everything_that_can_be_said():
     assert read_tool(
         {
             "name": "upper-2", "capability": "text.upper", "stage": "dev", "weight": MAX_TOOL_WEIGHT,
-            "transport": transport, "input": schema, "output": True, "timeout": {"seconds": 5}, "metadata": {"a": 1},
+            "transport": transport, "input": schema, "output": True, "timeout": {"seconds": 5},
+            "metadata": {"a": 1},
         }
     ) == ToolDefinition(
         "upper-2", "text.upper", HttpTransport("http://my-service:5000/", "PUT", {"X-Team": "a"}, "object"),

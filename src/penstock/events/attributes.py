@@ -24,7 +24,7 @@ def compile_attribute(name: str, wanted: Json) -> AttributeMatcher:
 
     A value equals, as JSON; or, when both can be written as text (`5` and `"5"`, as in binary mode), their
     texts are equal. A text that holds signs of a regular expression also matches what that expression matches
-    as a whole. A dot alone makes no pattern: types and sources are full of dots. `data` is only ever compared.
+    as a whole. A dot alone makes no pattern: types and sources are full of dots. `data` is only compared.
     """
     if name == "data":
         return lambda value: json_equal(value, wanted)
@@ -54,9 +54,7 @@ def pattern_problem(name: str, wanted: Json) -> str | None:
     if len(wanted.encode("utf-8", "replace")) > MAX_PATTERN_BYTES:
         return f"it is longer than {MAX_PATTERN_BYTES} bytes, so it is compared as it stands"
     if _compiled(wanted) is None:
-        return (
-            "it is no regular expression that can be matched in linear time, so it is compared as it stands"
-        )
+        return "it is no regular expression that can be matched in linear time, so it is compared as it stands"
     return None
 
 
@@ -77,9 +75,7 @@ def _compiled(pattern: str) -> Callable[[str], bool] | None:
     """What tells whether a text matches the pattern as a whole; None if it is none."""
     if len(pattern.encode("utf-8", "replace")) > MAX_PATTERN_BYTES:
         return None
-    options = jsonschema_rs.RegexOptions(
-        size_limit=MAX_PATTERN_PROGRAM_BYTES, dfa_size_limit=MAX_PATTERN_PROGRAM_BYTES
-    )
+    options = jsonschema_rs.RegexOptions(size_limit=MAX_PATTERN_PROGRAM_BYTES, dfa_size_limit=MAX_PATTERN_PROGRAM_BYTES)
     try:
         # Alone first, so that a stray bracket cannot pair with the brackets around it.
         jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=options)

@@ -6,11 +6,10 @@ from typing import Final, cast
 
 import msgspec
 
-from penstock.model.json_value import Json
+from penstock.model.json_value import MAX_INTEGER, MIN_INTEGER, Json
 from penstock.model.limits import MAX_CORRELATION_KEY
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_EXACT: Final = 2.0**53
 
 
 def correlation_key(values: Mapping[str, Json]) -> str:
@@ -30,7 +29,7 @@ def correlation_key(values: Mapping[str, Json]) -> str:
 def _canonical(value: Json) -> Json:
     """The value with whole floats as integers, so that equal numbers have one text."""
     match value:
-        case float() if value.is_integer() and abs(value) < _EXACT:
+        case float() if value.is_integer() and MIN_INTEGER <= value <= MAX_INTEGER:
             return int(value)
         case list():
             return [_canonical(item) for item in cast("list[Json]", value)]

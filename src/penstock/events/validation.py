@@ -44,9 +44,7 @@ def parse_structured(data: Json) -> dict[str, Json]:
     members = cast("dict[str, Json]", data)
     attributes = {name: value for name, value in members.items() if name not in DATA and value is not None}
     if len(attributes) > MAX_EVENT_ATTRIBUTES:
-        raise EventTooLarge(
-            f"an event has at most {MAX_EVENT_ATTRIBUTES} attributes; this one has {len(attributes)}"
-        )
+        raise EventTooLarge(f"an event has at most {MAX_EVENT_ATTRIBUTES} attributes; this one has {len(attributes)}")
     for name in _REQUIRED:
         if name not in attributes:
             raise EventError(f"the attribute {name!r} is missing", f"/{name}")
@@ -73,9 +71,7 @@ def _payload(members: Mapping[str, Json]) -> dict[str, Json]:
 def _check_attribute(name: str, value: Json) -> None:
     shown = name[:MAX_ATTRIBUTE_NAME]
     if not _NAME.fullmatch(name):
-        raise EventError(
-            f"{shown!r} is no attribute name: only lower-case letters and digits are", f"/{shown}"
-        )
+        raise EventError(f"{shown!r} is no attribute name: only lower-case letters and digits are", f"/{shown}")
     if len(name) > MAX_ATTRIBUTE_NAME:
         raise EventTooLarge(f"an attribute name has at most {MAX_ATTRIBUTE_NAME} characters", f"/{shown}")
     if name in _CHECKS:

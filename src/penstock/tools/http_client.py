@@ -130,9 +130,7 @@ class HttpClient:
         except TimeoutError:
             return _late(request, timeout_ms)
 
-    async def _follow(
-        self, request: HttpRequest, redirect: bool, max_body_bytes: int
-    ) -> HttpResponse | Fault:
+    async def _follow(self, request: HttpRequest, redirect: bool, max_body_bytes: int) -> HttpResponse | Fault:
         response = await self._persist(request, redirect, max_body_bytes)
         for _ in range(MAX_REDIRECTS):
             if isinstance(response, Fault) or not redirect or not _is_redirect(response):
@@ -143,13 +141,9 @@ class HttpClient:
             response = await self._persist(following, redirect, max_body_bytes)
         if isinstance(response, Fault) or not _is_redirect(response):
             return response
-        return _communication(
-            "Too many redirects", f"{place_of(request)} redirected more than {MAX_REDIRECTS} times"
-        )
+        return _communication("Too many redirects", f"{place_of(request)} redirected more than {MAX_REDIRECTS} times")
 
-    async def _persist(
-        self, request: HttpRequest, redirect: bool, max_body_bytes: int
-    ) -> HttpResponse | Fault:
+    async def _persist(self, request: HttpRequest, redirect: bool, max_body_bytes: int) -> HttpResponse | Fault:
         """One request; tried again as long as nobody accepts the connection, so nothing was sent."""
         for pause_ms in (*REFUSED_BACKOFF_MS, None):
             try:
@@ -238,13 +232,9 @@ def _not_connected(request: HttpRequest, error: aiohttp.ClientConnectorError) ->
     place = place_of(request)
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return _communication(
-                "Host not found", f"the host of {place} cannot be resolved: {_reason(error)}"
-            )
+            return _communication("Host not found", f"the host of {place} cannot be resolved: {_reason(error)}")
         case aiohttp.ClientConnectorCertificateError():
-            return _communication(
-                "TLS failed", f"the certificate of {place} is not trusted: {_reason(error)}"
-            )
+            return _communication("TLS failed", f"the certificate of {place} is not trusted: {_reason(error)}")
         case aiohttp.ClientConnectorSSLError():
             return _communication("TLS failed", f"no TLS connection to {place}: {_reason(error)}")
         case _:
@@ -255,9 +245,7 @@ def _failed(request: HttpRequest, error: Exception) -> Fault:
     place = place_of(request)
     match error:
         case AddressRefused():
-            return Fault(
-                errors.COMMUNICATION, 500, "Address not allowed", f"the call is not allowed: {error}"
-            )
+            return Fault(errors.COMMUNICATION, 500, "Address not allowed", f"the call is not allowed: {error}")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return _communication("TLS failed", f"no TLS connection to {place}: {error}")
         case aiohttp.ConnectionTimeoutError():

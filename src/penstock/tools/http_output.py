@@ -57,9 +57,7 @@ def output_of(response: HttpResponse, form: str, redirect: bool, mask: Callable[
 def sized(data: Json, response: HttpResponse) -> Outcome:
     value = Value(data)
     if value.size > MAX_VALUE_BYTES:
-        detail = (
-            f"the output of the call to {place_of(response.request)} is larger than {MAX_VALUE_BYTES} bytes"
-        )
+        detail = f"the output of the call to {place_of(response.request)} is larger than {MAX_VALUE_BYTES} bytes"
         return Fault(errors.RUNTIME, 500, "Response too large", detail)
     return value
 
@@ -160,9 +158,7 @@ def fault_of_status(response: HttpResponse) -> Fault:
     if not detail:
         sent = response.request
         detail = f"{sent.method} {place_of(sent)} answered {response.status}"
-    return Fault(
-        errors.COMMUNICATION, response.status, title[:MAX_FAULT_TEXT], detail[:MAX_FAULT_TEXT], extra=extra
-    )
+    return Fault(errors.COMMUNICATION, response.status, title[:MAX_FAULT_TEXT], detail[:MAX_FAULT_TEXT], extra=extra)
 
 
 def _problem(response: HttpResponse, title: str) -> tuple[str, str, dict[str, Json]]:

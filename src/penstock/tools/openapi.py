@@ -96,9 +96,7 @@ class _Assembly:
         return _TEMPLATE.sub(text_of, self._operation.path)
 
     def _headers(self, taken: list[tuple[Parameter, Json]]) -> tuple[tuple[str, str], ...]:
-        headers: dict[str, Json] = {
-            one.name: header_text(one, value) for one, value in taken if one.place == "header"
-        }
+        headers: dict[str, Json] = {one.name: header_text(one, value) for one, value in taken if one.place == "header"}
         cookies = [part for one, value in taken if one.place == "cookie" for part in query_parts(one, value)]
         if cookies:
             headers["Cookie"] = "; ".join(cookies)

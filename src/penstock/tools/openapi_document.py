@@ -48,9 +48,7 @@ class ApiDocument:
                 return self._read(path, method, item, operation)
             if isinstance(name, str):
                 known.append(name)
-        raise InvalidRequest(
-            f"the document has no operation {operation_id!r}{suggestion(operation_id, known)}"
-        )
+        raise InvalidRequest(f"the document has no operation {operation_id!r}{suggestion(operation_id, known)}")
 
     def _operations(self) -> Iterator[tuple[str, str, dict[str, Json], dict[str, Json]]]:
         for path, found in _object(self._data.get("paths")).items():
@@ -92,9 +90,7 @@ class ApiDocument:
         return {str(media_type): {} for media_type in consumes}
 
     def _server(self, item: dict[str, Json], operation: dict[str, Json]) -> str:
-        servers = (
-            _list(operation.get("servers")) or _list(item.get("servers")) or _list(self._data.get("servers"))
-        )
+        servers = _list(operation.get("servers")) or _list(item.get("servers")) or _list(self._data.get("servers"))
         for data in servers or [{"url": "/"}]:
             server = _object(data)
             url = str(server.get("url", "/"))
@@ -107,12 +103,8 @@ class ApiDocument:
 
     def _swagger_server(self, operation: dict[str, Json]) -> str:
         own = urlsplit(self._uri)
-        schemes = [
-            s for s in _list(operation.get("schemes", self._data.get("schemes"))) if s in ("http", "https")
-        ]
-        scheme = (
-            own.scheme if not schemes or own.scheme in schemes else "https" if "https" in schemes else "http"
-        )
+        schemes = [s for s in _list(operation.get("schemes", self._data.get("schemes"))) if s in ("http", "https")]
+        scheme = own.scheme if not schemes or own.scheme in schemes else "https" if "https" in schemes else "http"
         host = self._data.get("host") or own.netloc
         return f"{scheme}://{host}/" + str(self._data.get("basePath", "")).strip("/")
 
@@ -127,9 +119,7 @@ class ApiDocument:
 
     def _target(self, reference: str) -> Json:
         if not reference.startswith("#"):
-            raise InvalidRequest(
-                f"the document refers to another one, {reference[:200]!r}, which is not supported"
-            )
+            raise InvalidRequest(f"the document refers to another one, {reference[:200]!r}, which is not supported")
         node: Json = self._data
         for part in reference[1:].split("/")[1:]:
             key = unquote(part).replace("~1", "/").replace("~0", "~")

@@ -65,12 +65,7 @@ def _style(data: dict[str, Json], place: str) -> tuple[str, bool]:
     collection = data.get("collectionFormat")
     if collection == "multi":
         return "form", True
-    if (
-        "style" not in data
-        and "schema" not in data
-        and "content" not in data
-        and place in ("query", "formData")
-    ):
+    if "style" not in data and "schema" not in data and "content" not in data and place in ("query", "formData"):
         return _COLLECTION_STYLES.get(str(collection), "form"), False
     style = str(data.get("style", _DEFAULT_STYLES.get(place, "form")))
     return style, bool(data.get("explode", style == "form"))

@@ -41,9 +41,7 @@ class HttpTools:
         deadline_at = invoke.deadline_at or context.now_ms() + CALL_TIMEOUT_MS
         match invoke.kind:
             case "http":
-                return perform_http(
-                    self._client, given, context, call_id=invoke.call_id, deadline_at=deadline_at
-                )
+                return perform_http(self._client, given, context, call_id=invoke.call_id, deadline_at=deadline_at)
             case "openapi":
                 return self._openapi(invoke.call_id, deadline_at, given, context)
             case "capability":
@@ -51,9 +49,7 @@ class HttpTools:
             case _ as unreachable:
                 assert_never(unreachable)
 
-    async def _openapi(
-        self, call_id: str, deadline_at: int, given: dict[str, Json], context: CallContext
-    ) -> Outcome:
+    async def _openapi(self, call_id: str, deadline_at: int, given: dict[str, Json], context: CallContext) -> Outcome:
         uri = str(given.get("document"))
         try:
             document = context.resource(uri)
@@ -87,9 +83,7 @@ def masked(fault: Fault, context: CallContext) -> Fault:
             case list():
                 return [inside(item) for item in cast("list[Json]", value)]
             case dict():
-                return {
-                    context.mask(name): inside(item) for name, item in cast("dict[str, Json]", value).items()
-                }
+                return {context.mask(name): inside(item) for name, item in cast("dict[str, Json]", value).items()}
             case _:
                 return value
 

@@ -72,9 +72,7 @@ class _Reader:
         for name in data:
             if name not in members:
                 hint = suggestion(name, members)
-                self.report(
-                    f"{pointer}/{name}", f"there is no member {name[:100]!r} here{hint}", "unknown-member"
-                )
+                self.report(f"{pointer}/{name}", f"there is no member {name[:100]!r} here{hint}", "unknown-member")
 
     def _name(self, data: dict[str, Json], member: str, default: str | None) -> str:
         value = data.get(member, default)
