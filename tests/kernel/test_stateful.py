@@ -45,7 +45,10 @@ _leaf = st.sampled_from(
         {"emit": {"event": {"with": {"type": "com.x", "data": "${ . }"}}}},
         {"listen": {"to": {"one": {"with": {"type": "a"}, "correlate": {"k": {"from": ".data.k"}}}}}},
         {"listen": {"to": {"any": [{"with": {"type": "a"}}, {"with": {"type": "b"}}], "until": "length > 1"}}},
-        {"listen": {"to": {"all": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}}, "foreach": {"do": [{"w": HTTP}]}},
+        {
+            "listen": {"to": {"all": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}},
+            "foreach": {"do": [{"w": HTTP}]},
+        },
         {"run": {"workflow": {"namespace": "n", "name": "w", "version": "1.0.0"}}},
         {"switch": [{"one": {"when": ".n == 1", "then": "exit"}}, {"other": {"then": "continue"}}]},
         {"if": ".n == 2", "set": {"n": 0}, "then": "end"},
@@ -107,7 +110,9 @@ class AnyMessageInAnyState(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 5), fails=st.booleans())
     def a_child_ends(self, pick: int, fails: bool) -> None:
-        started = [c.message for c in self.run.commands if isinstance(c, SendMessage) and isinstance(c.message, Started)]
+        started = [
+            c.message for c in self.run.commands if isinstance(c, SendMessage) and isinstance(c.message, Started)
+        ]
         if started and (parent := started[pick % len(started)].parent):
             self.run.send(
                 ChildFinished(
@@ -120,7 +125,7 @@ class AnyMessageInAnyState(RuleBasedStateMachine):
             )
 
     @rule(message=st.sampled_from([SuspendRequested, ResumeRequested, Continued]))
-    def it_is_controlled(self, message: Any) -> None:
+    def it_is_controlled(self, message: type[ResumeRequested]) -> None:
         self.run.send(message(at=self.run.at))
 
     @precondition(lambda self: len(self.run.journal) > 4)

@@ -4,7 +4,13 @@ import pytest
 
 from penstock.errors import COMMUNICATION, Fault
 from penstock.kernel.commands import CancelCall, PublishEvent, SendMessage, Subscribe, Unsubscribe
-from penstock.kernel.messages import CancelRequested, ChildFinished, ResumeRequested, Started, SuspendRequested
+from penstock.kernel.messages import (
+    CancelRequested,
+    ChildFinished,
+    ResumeRequested,
+    Started,
+    SuspendRequested,
+)
 from penstock.kernel.values import Value
 from tests.kernel.world import given
 
@@ -48,7 +54,8 @@ def test_switch_takes_the_first_match_then_the_default_then_its_own_then() -> No
 
 def test_for_hands_the_output_of_one_iteration_to_the_next() -> None:
     run = given(
-        "- l: {for: {each: c, in: .colors, at: i}, while: '$i < 2', do: [{m: {set: {p: '${ .p + [$c] }', i: '${ $i }'}}}]}"
+        "- l: {for: {each: c, in: .colors, at: i}, while: '$i < 2',"
+        " do: [{m: {set: {p: '${ .p + [$c] }', i: '${ $i }'}}}]}"
     ).start({"colors": ["red", "green", "blue"]})
     assert run.output == {"p": ["red", "green"], "i": 1}
 
@@ -91,7 +98,9 @@ def test_a_failing_branch_fails_the_fork_and_withdraws_the_others_calls() -> Non
 
 
 def test_raise_fills_in_the_instance() -> None:
-    run = given("- r: {raise: {error: {type: 'https://e.test/x', status: 400, detail: '${ .why }'}}}").start({"why": "no"})
+    run = given("- r: {raise: {error: {type: 'https://e.test/x', status: 400, detail: '${ .why }'}}}").start(
+        {"why": "no"}
+    )
     assert run.live.error is not None
     assert run.live.error.as_json() == {
         "type": "https://e.test/x",
@@ -164,7 +173,8 @@ def test_try_retries_with_a_growing_delay_and_then_succeeds() -> None:
 
 def test_an_unknown_outcome_is_tried_again_under_the_same_key() -> None:
     run = given(
-        "- t: {try: [{c: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}], catch: {retry: {delay: PT1S}}}"
+        "- t: {try: [{c: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}],"
+        " catch: {retry: {delay: PT1S}}}"
     ).start({})
     run.answer(fault=Fault(COMMUNICATION, 500, "Connection lost", unknown_outcome=True)).later(1000)
     assert len({call.call_id for call in run.calls()}) == 1
@@ -206,13 +216,16 @@ def test_a_standard_error_is_caught_by_every_spelling(type_: str) -> None:
 def test_catch_then_overrides_the_tasks_then() -> None:
     run = given(
         "- t: {try: [{b: {raise: {error: {type: 'https://e.test/x', status: 500}}}}],"
-        " catch: {do: [{m: {set: {p: 1}}}], then: bad}, then: good}\n- good: {set: {p: 2}, then: end}\n- bad: {set: {p: '${ .p + 10 }'}}"
+        " catch: {do: [{m: {set: {p: 1}}}], then: bad}, then: good}\n"
+        "- good: {set: {p: 2}, then: end}\n- bad: {set: {p: '${ .p + 10 }'}}"
     ).start({})
     assert run.output == {"p": 11}
 
 
 def test_a_run_starts_another_and_takes_its_output() -> None:
-    run = given("- r: {run: {workflow: {namespace: n, name: w, version: 1.0.0, input: {a: '${ .x }'}}}}").start({"x": 1})
+    run = given("- r: {run: {workflow: {namespace: n, name: w, version: 1.0.0, input: {a: '${ .x }'}}}}").start(
+        {"x": 1}
+    )
     sent = [command for command in run.commands if isinstance(command, SendMessage)]
     started = sent[0].message
     assert isinstance(started, Started) and started.input.data == {"a": 1}
@@ -264,7 +277,9 @@ def test_foreach_processes_events_one_at_a_time() -> None:
 
 
 def test_suspended_runs_keep_answers_and_go_on_when_resumed() -> None:
-    run = given("- c: {call: http, with: {method: get, endpoint: 'http://x.test/'}}\n- s: {set: {r: '${ . }'}}").start({})
+    run = given("- c: {call: http, with: {method: get, endpoint: 'http://x.test/'}}\n- s: {set: {r: '${ . }'}}").start(
+        {}
+    )
     run.send(SuspendRequested(at=run.at))
     run.answer(7)
     assert run.live.status == "suspended"
@@ -312,3 +327,17 @@ def test_the_journal_rebuilds_the_state_byte_for_byte() -> None:
     run.later(1000).later(1000)
     assert run.live.status == "completed"
     assert run.replayed() == run.encoded()
+
+
+def test_tasks_nested_as_deep_as_functions_go_end_without_exhausting_the_stack() -> None:
+    inner: object = {"call": "again"}
+    for _ in range(20):
+        inner = {"do": [{"d": inner}]}
+    run = given([{"c": {"call": "again"}}], use={"functions": {"again": inner}}).start({})
+    assert run.live.error is not None
+    assert "deep" in run.live.error.detail
+
+
+def test_a_wait_that_ends_before_its_timeout_is_no_timeout_however_late_the_timer_comes() -> None:
+    run = given("- w: {wait: PT2S, timeout: {after: PT5S}}\n- s: {set: {x: 1}}").start({})
+    assert run.later(60_000).output == {"x": 1}

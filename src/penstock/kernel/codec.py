@@ -5,7 +5,7 @@ and a reference (extension type 1: its digest) when large. Released versions hav
 """
 
 import threading
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -17,6 +17,7 @@ from penstock.kernel.messages import Message
 from penstock.kernel.needs import Answer
 from penstock.kernel.state import RunState
 from penstock.kernel.values import Value
+from penstock.model.json_value import Json
 
 VERSION: Final = b"\x01"
 FINGERPRINT: Final = f"penstock-{__version__}/codec-1"
@@ -38,12 +39,12 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
 class _Codec(Generic[T]):
     """Encodes and decodes one type. Decoding is serialised, because the hook collects references on the way."""
 
-    def __init__(self, type_: Any) -> None:
+    def __init__(self, type_: object) -> None:
         self._lock = threading.Lock()
         self._large: dict[bytes, bytes] = {}
         self._references: list[Value] = []
         self._encoder = msgspec.msgpack.Encoder(enc_hook=self._encode_value)
-        self._decoder = msgspec.msgpack.Decoder(type_, dec_hook=self._decode_value)
+        self._decoder = msgspec.msgpack.Decoder(cast("type[T]", type_), dec_hook=self._decode_value)
 
     def encode(self, item: T) -> tuple[bytes, dict[bytes, bytes]]:
         """The bytes, and the large values they refer to: digest → JSON text."""
@@ -60,7 +61,7 @@ class _Codec(Generic[T]):
             self._references = []
             return self._decoder.decode(memoryview(data)[1:]), self._references
 
-    def _encode_value(self, item: Any) -> Any:
+    def _encode_value(self, item: Json) -> Json:
         if not isinstance(item, Value):
             raise NotImplementedError(f"no encoding for {type(item).__name__}")
         if not item.is_large:
@@ -69,7 +70,7 @@ class _Codec(Generic[T]):
             self._large[item.digest] = item.json
         return msgspec.msgpack.Ext(_REFERENCE, item.digest)
 
-    def _decode_value(self, type_: type, item: Any) -> Any:
+    def _decode_value(self, type_: type, item: Json) -> Json:
         if isinstance(item, msgspec.msgpack.Ext):
             value = Value(digest=bytes(item.data))
             self._references.append(value)

@@ -203,7 +203,12 @@ class Compiler:
     def _add(self, named: NamedTask, *, function: str | None = None) -> int:
         task = named.task
         node = Node(
-            id=len(self._nodes), kind=_kind(task), name=named.name, pointer=named.pointer, task=task, then=task.then
+            id=len(self._nodes),
+            kind=_kind(task),
+            name=named.name,
+            pointer=named.pointer,
+            task=task,
+            then=task.then,
         )
         self._nodes.append(node)
         if function is not None:
@@ -223,9 +228,7 @@ class Compiler:
     ) -> None:
         node.input_schema = self.schema(given, f"{node.pointer}/input")
         if given is not None and given.from_ is not None:
-            node.input_from = self.formula(
-                given.from_, f"{node.pointer}/input/from", bare=isinstance(given.from_, str)
-            )
+            node.input_from = self.formula(given.from_, f"{node.pointer}/input/from", bare=isinstance(given.from_, str))
         node.output_as = self.shape(output, f"{node.pointer}/output")
         node.output_schema = self.schema(output, f"{node.pointer}/output")
         node.export_as = self.shape(export, f"{node.pointer}/export")

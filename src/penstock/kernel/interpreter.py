@@ -53,9 +53,7 @@ def step(program: Program, state: RunState | None, message: Message, answers: An
 
 def _initial(message: Started) -> RunState:
     resume = message.resume
-    root = Frame(
-        entry=ROOT, parent=-1, node=0, phase="enter", raw=message.input, started_at=message.at, wake_at=0
-    )
+    root = Frame(entry=ROOT, parent=-1, node=0, phase="enter", raw=message.input, started_at=message.at, wake_at=0)
     return RunState(
         run_id=message.run_id,
         workflow=message.workflow,
@@ -106,11 +104,10 @@ def _call_finished(machine: Machine, message: CallFinished) -> bool:
         if isinstance(frame.work, CallWork) and frame.work.invoke.call_id == message.call_id:
             if message.fault is not None:
                 unknown = message.call_id if message.fault.unknown_outcome else ""
-                machine.change(frame, work=FaultWork(message.fault, unknown))
-                machine.go_on(machine.frames[frame.entry], "failed")
+                failed = machine.change(frame, work=FaultWork(message.fault, unknown), deadline_at=0)
+                machine.go_on(failed, "failed")
             else:
-                machine.change(frame, work=None, output=message.output or NULL)
-                machine.go_on(machine.frames[frame.entry], "output")
+                machine.complete(frame.entry, message.output or NULL)
             return True
     return False
 
@@ -120,9 +117,9 @@ def _child_finished(machine: Machine, message: ChildFinished) -> bool:
     if frame is None or not isinstance(frame.work, ChildWork) or frame.work.child_id != message.child_id:
         return False
     if message.fault is not None:
-        machine.go_on(machine.change(frame, work=FaultWork(message.fault)), "failed")
+        machine.go_on(machine.change(frame, work=FaultWork(message.fault), deadline_at=0), "failed")
     else:
-        machine.go_on(machine.change(frame, work=None, output=message.output or NULL), "output")
+        machine.complete(frame.entry, message.output or NULL)
     return True
 
 

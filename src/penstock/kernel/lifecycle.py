@@ -48,7 +48,11 @@ def to_cloudevent(fact: Fact, *, run_id: str, workflow: WorkflowIdentity, seq: i
     data: dict[str, Json] = {"name": qualified} if scope == "run" else {"workflow": qualified, **_task(fact)}
     data[_INSTANTS[verb]] = rfc3339(fact.at)
     if fact.type == "run.started":
-        data["definition"] = {"namespace": workflow.namespace, "name": workflow.name, "version": workflow.version}
+        data["definition"] = {
+            "namespace": workflow.namespace,
+            "name": workflow.name,
+            "version": workflow.version,
+        }
     if fact.fault is not None:
         data["error"] = fact.fault.as_json()
     if fact.output is not None:

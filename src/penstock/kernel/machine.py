@@ -151,8 +151,8 @@ class Machine:
         """The body has ended with this raw output; `then` overrides the task's own directive."""
         frame = self.frames[entry]
         work = None if then is None else ThenWork(then)
-        self.change(frame, phase="output", output=output, work=work, wake_at=0)
-        self.proceed(entry)
+        self.change(frame, phase="output", output=output, work=work, wake_at=0, deadline_at=0)
+        self._queue.appendleft(entry)  # not at once: nested tasks may end thousands deep
 
     def leave(self, frame: Frame, output: Value, directive: str) -> None:
         """The task run is over and recorded; the next task, or the parent, goes on."""
@@ -170,22 +170,22 @@ class Machine:
             KINDS[self.node(parent).kind].child_done(self, parent, frame, output)
 
     def fail(self, entry: int, fault: Fault) -> None:
-        """The task run fails: what it does is withdrawn, and the parent learns of it."""
-        frame = self.frames.get(entry)
-        if frame is None:
-            return
-        node = self.node(frame)
-        if not fault.instance:
-            fault = msgspec.structs.replace(fault, instance=node.pointer or "/")
-        self.cancel_children(entry)
-        self._withdraw(frame, outcome_unknown=fault.unknown_outcome)
-        del self.frames[entry]
-        if entry == ROOT:
-            self.end("faulted", error=fault)
-            return
-        self.record("task.faulted", frame, node, fault=fault)
-        parent = self.frames[frame.parent]
-        KINDS[self.node(parent).kind].child_failed(self, parent, frame, fault)
+        """The task run fails: what it does is withdrawn, and its parents learn of it until one handles it."""
+        while (frame := self.frames.get(entry)) is not None:
+            node = self.node(frame)
+            if not fault.instance:
+                fault = msgspec.structs.replace(fault, instance=node.pointer or "/")
+            self.cancel_children(entry)
+            self._withdraw(frame, outcome_unknown=fault.unknown_outcome)
+            del self.frames[entry]
+            if entry == ROOT:
+                self.end("faulted", error=fault)
+                return
+            self.record("task.faulted", frame, node, fault=fault)
+            parent = self.frames[frame.parent]
+            if KINDS[self.node(parent).kind].child_failed(self, parent, frame, fault):
+                return
+            entry = parent.entry
 
     def end(self, status: RunStatus, *, output: Value | None = None, error: Fault | None = None) -> None:
         """The run has ended."""
@@ -243,6 +243,20 @@ class Machine:
     def variables(self, frame: Frame, names: Collection[str], output: Value | None = None) -> dict[str, Value]:
         """The values of those variables that are defined here; secrets never are."""
         return find_variables(self, frame, names, output)
+
+    def provided(self, frame: Frame, name: str) -> Value | None:
+        """A variable of the loops, catches and listeners around; a function sees none of its caller's."""
+        current: Frame | None = frame
+        while current is not None:
+            node = self.node(current)
+            if name in node.provides:
+                value = KINDS[node.kind].variable(self, current, name)
+                if value is not None:
+                    return value
+            if current.entry == ROOT or (current is not frame and node.kind == "call"):
+                return None
+            current = self.frames.get(current.parent)
+        return None
 
     def authorization(self, frame: Frame) -> tuple[Json, tuple[Deferred, ...]]:
         """The authentication of a call, for `$authorization`; (None, ()) if the task has none."""

@@ -12,7 +12,14 @@ from penstock.errors import (
     Fault,
 )
 
-_STATUS: Final = {CONFIGURATION: 400, VALIDATION: 400, EXPRESSION: 400, AUTHORIZATION: 403, TIMEOUT: 408, RUNTIME: 500}
+_STATUS: Final = {
+    CONFIGURATION: 400,
+    VALIDATION: 400,
+    EXPRESSION: 400,
+    AUTHORIZATION: 403,
+    TIMEOUT: 408,
+    RUNTIME: 500,
+}
 _TITLE: Final = {
     CONFIGURATION: "Configuration error",
     VALIDATION: "Validation error",

@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-def find_variables(
-    machine: "Machine", frame: Frame, names: Collection[str], output: Value | None
-) -> dict[str, Value]:
+def find_variables(machine: "Machine", frame: Frame, names: Collection[str], output: Value | None) -> dict[str, Value]:
     """The values of those of `names` that are defined for this frame now."""
     found: dict[str, Value] = {}
     for name in names:
         value = _standard(machine, frame, name, output)
         if value is None:
-            value = _provided(machine, frame, name)
+            value = machine.provided(frame, name)
         if value is not None:
             found[name] = value
     return found
@@ -49,22 +47,6 @@ def _standard(machine: "Machine", frame: Frame, name: str, output: Value | None)
             return Value(machine.at / 1000)
         case _:
             return None
-
-
-def _provided(machine: "Machine", frame: Frame, name: str) -> Value | None:
-    from penstock.kernel.tasks.registry import KINDS  # the kinds are built on this module
-
-    current: Frame | None = frame
-    while current is not None:
-        node = machine.node(current)
-        if name in node.provides:
-            value = KINDS[node.kind].variable(machine, current, name)
-            if value is not None:
-                return value
-        if current.entry == 0 or (current is not frame and node.kind == "call"):
-            return None
-        current = machine.frames.get(current.parent)
-    return None
 
 
 def _task(machine: "Machine", frame: Frame) -> Json:

@@ -89,8 +89,10 @@ def compile_topic(topic: str, event_filter: EventFilter) -> EventTopic:
                 expressions.append(("data", predicate))
         else:
             dynamic[f"with/{name}"] = template
-    for item in event_filter.correlate:
-        expressions.append((f"correlate/{item.key}", compile_expression(strip_wrapper(item.from_) or item.from_)))
+    expressions += [
+        (f"correlate/{item.key}", compile_expression(strip_wrapper(item.from_) or item.from_))
+        for item in event_filter.correlate
+    ]
     return EventTopic(
         topic=topic,
         type=_literal_type(event_filter.attributes.get("type")),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
+
 from penstock.errors import EXPRESSION
 from penstock.kernel.commands import CallKind, Deferred, Invoke, SendMessage
 from penstock.kernel.evaluation import checked_value, evaluate
@@ -22,14 +24,13 @@ from penstock.kernel.values import NULL, Value
 from penstock.model.data_flow import Authentication, BasicAuthentication, BearerAuthentication
 from penstock.model.json_value import Json
 from penstock.model.limits import CALL_TIMEOUT_MS, MAX_FUNCTION_DEPTH, MAX_RUN_DEPTH
+from penstock.model.plain_data import is_map
 from penstock.model.tasks import Call, CallFunction, CallHttp, CallOpenApi, CallTask, RunTask, RunWorkflow
 from penstock.model.workflow import WorkflowIdentity
 
 if TYPE_CHECKING:
     from penstock.kernel.compiler import Compiler
     from penstock.kernel.machine import Machine
-
-import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class FunctionSpec:
     arguments: Formula | None
 
 
-class CallKindOfTask(TaskKind):
+class CallKindOfTask(TaskKind[CallTask]):
     """Output: the answer of the world, or of the function."""
 
     def compile(self, compiler: "Compiler", node: Node, task: CallTask) -> CallSpec | FunctionSpec:
@@ -109,9 +110,7 @@ class CallKindOfTask(TaskKind):
         if not isinstance(spec, CallSpec) or spec.authentication is None:
             return None, ()
         deferred: list[Deferred] = []
-        value = evaluate(
-            machine, frame, "authentication", spec.authentication, frame.input or NULL, deferred=deferred
-        )
+        value = evaluate(machine, frame, "authentication", spec.authentication, frame.input or NULL, deferred=deferred)
         return value.data, tuple(deferred)
 
     def _enter_function(self, machine: "Machine", frame: Frame, spec: FunctionSpec, value: Value) -> None:
@@ -126,7 +125,7 @@ class CallKindOfTask(TaskKind):
         machine.enter(frame, spec.body, given, path=frame.path)
 
 
-class RunKind(TaskKind):
+class RunKind(TaskKind[RunTask]):
     """`run: workflow`. Output: of the run that it started; with `await: false` the input, at once."""
 
     def compile(self, compiler: "Compiler", node: Node, task: RunTask) -> Formula | None:
@@ -213,9 +212,7 @@ def _authentication(policy: Authentication | None) -> Json:
             raise AssertionError(f"{policy.scheme} authentication is refused when the workflow is deployed")
 
 
-def _with_uri(
-    arguments: dict[str, Json], spec: CallSpec, value: Value, deferred: list[Deferred]
-) -> dict[str, Json]:
+def _with_uri(arguments: dict[str, Json], spec: CallSpec, value: Value, deferred: list[Deferred]) -> dict[str, Json]:
     """The arguments with the final URI; one that is deferred stays null."""
     uri = arguments["uri"]
     if spec.template_uri:
@@ -237,7 +234,7 @@ def expand_uri(template: str, data: Json) -> str:
         name, close, rest = after.partition("}")
         if not close:
             raise TaskFault(fault_of(EXPRESSION, f"with/endpoint: a '{{' without '}}' in {template!r}"))
-        value = data.get(name) if isinstance(data, dict) else None
+        value = data.get(name) if is_map(data) else None
         if isinstance(value, dict | list):
             raise expression_fault("with/endpoint", f"{{{name}}} is no simple value")
         parts.append("" if value is None else quote(_text(value), safe=""))

@@ -4,7 +4,7 @@ Rules for the methods: evaluation may park the frame and run the same method aga
 that has an effect. `child_done` and `child_failed` must not evaluate: they set the frame and let it go on.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from penstock.errors import Fault
 from penstock.kernel.commands import Deferred
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-class TaskKind:
+TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
+
+
+class TaskKind(Generic[TaskT_contra]):
     """The default behaviour: a task without children that nothing can wake."""
 
-    def compile(self, compiler: "Compiler", node: Node, task: Any) -> object:
+    def compile(self, compiler: "Compiler", node: Node, task: TaskT_contra) -> object:
         """The kind's part of the node (`Node.spec`)."""
         raise NotImplementedError
 
@@ -37,9 +40,9 @@ class TaskKind:
         """The last task of a list, or a branch, has completed."""
         raise AssertionError("this kind has no children")
 
-    def child_failed(self, machine: "Machine", frame: Frame, child: Frame, fault: Fault) -> None:
-        """A child has failed and is gone. By default the task fails with the same fault."""
-        machine.fail(frame.entry, fault)
+    def child_failed(self, machine: "Machine", frame: Frame, child: Frame, fault: Fault) -> bool:
+        """A child has failed and is gone. True if this task handles it; else it fails with the same fault."""
+        return False
 
     def wake(self, machine: "Machine", frame: Frame) -> None:
         """`wake_at` has come; it is 0 again already."""

@@ -12,6 +12,7 @@ import msgspec
 
 from penstock.errors import EXPRESSION
 from penstock.events.correlation import correlation_key
+from penstock.expressions import Schema
 from penstock.kernel.commands import Subscribe, Unsubscribe
 from penstock.kernel.evaluation import checked_value, evaluate, is_true
 from penstock.kernel.messages import EventMatch
@@ -21,7 +22,6 @@ from penstock.kernel.state import Frame, ListenWork
 from penstock.kernel.tasks.kind import TaskKind
 from penstock.kernel.topics import EventTopic
 from penstock.kernel.values import NULL, Value
-from penstock.expressions import Schema
 from penstock.model.event_filters import EventFilter, EventStrategy, ReadAs
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_LISTEN_EVENTS
@@ -63,7 +63,7 @@ class ListenSpec:
     foreach: ForeachSpec | None
 
 
-class ListenKind(TaskKind):
+class ListenKind(TaskKind[ListenTask]):
     def compile(self, compiler: "Compiler", node: Node, task: ListenTask) -> ListenSpec:
         strategy = task.to
         wanted = strategy.filters or ((EventFilter({}),) if strategy.mode == "any" else ())
@@ -124,9 +124,7 @@ class ListenKind(TaskKind):
             return None
         return Value(len(work.consumed)) if name == spec.at else work.arrived[0]
 
-    def _consume(
-        self, machine: "Machine", frame: Frame, spec: ListenSpec, work: ListenWork, result: Value
-    ) -> None:
+    def _consume(self, machine: "Machine", frame: Frame, spec: ListenSpec, work: ListenWork, result: Value) -> None:
         """The event has been processed: shape its result, add it, and ask `until`."""
         index, foreach = len(work.consumed), spec.foreach
         if foreach is not None:
@@ -170,7 +168,11 @@ def take_event(machine: "Machine", match: EventMatch, event: Value) -> bool:
         return False
     spec, work = _spec(machine, frame), frame.work
     expected = spec.filters[match.filter].topic.expected
-    if any(name in machine.keys and machine.keys[name] != match.keys.get(name) for name in expected if expected[name] is None):
+    if any(
+        name in machine.keys and machine.keys[name] != match.keys.get(name)
+        for name in expected
+        if expected[name] is None
+    ):
         return False
     taken = _take(spec, work, match.filter, _read(spec.read, event))
     if taken is None:
@@ -240,9 +242,7 @@ def _known_keys(machine: "Machine", frame: Frame, index: int, item: FilterSpec) 
     return known
 
 
-def _subscription(
-    machine: "Machine", frame: Frame, index: int, item: FilterSpec, known: dict[str, Value]
-) -> Subscribe:
+def _subscription(machine: "Machine", frame: Frame, index: int, item: FilterSpec, known: dict[str, Value]) -> Subscribe:
     topic = item.topic
     complete = len(known) == len(item.expected)
     variables: dict[str, Value] = {}

@@ -11,6 +11,7 @@ from penstock.kernel.tasks.kind import TaskKind
 from penstock.kernel.values import NULL, Value
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_FRAMES
+from penstock.model.plain_data import is_list, is_map
 from penstock.model.tasks import DoTask, ForkTask, ForTask
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-class DoKind(TaskKind):
+class DoKind(TaskKind[DoTask]):
     """Its tasks in sequence. Output: of the last one; of an empty list the input."""
 
     def compile(self, compiler: "Compiler", node: Node, task: DoTask) -> Scope:
@@ -46,14 +47,16 @@ class ForSpec:
     scope: Scope
 
 
-class ForKind(TaskKind):
+class ForKind(TaskKind[ForTask]):
     """Its tasks once per item; each iteration gets the output of the one before. `while` is asked before each."""
 
     def compile(self, compiler: "Compiler", node: Node, task: ForTask) -> ForSpec:
         node.provides = (task.each, task.at)
         return ForSpec(
             items=compiler.formula(task.in_, f"{node.pointer}/for/in", bare=isinstance(task.in_, str)),
-            condition=None if task.while_ is None else compiler.formula(task.while_, f"{node.pointer}/while", bare=True),
+            condition=None
+            if task.while_ is None
+            else compiler.formula(task.while_, f"{node.pointer}/while", bare=True),
             each=task.each,
             at=task.at,
             scope=compiler.scope(task.do),
@@ -63,7 +66,7 @@ class ForKind(TaskKind):
         spec = _for_spec(machine, frame)
         value = frame.input or NULL
         items = evaluate(machine, frame, "for/in", spec.items, value)
-        if not isinstance(items.data, list):
+        if not is_list(items.data):
             raise expression_fault("for/in", f"must give an array, not {_kind_of(items.data)}")
         if not items.data or not spec.scope.nodes:
             machine.complete(frame.entry, value)
@@ -104,7 +107,7 @@ class ForkSpec:
     compete: bool
 
 
-class ForkKind(TaskKind):
+class ForkKind(TaskKind[ForkTask]):
     """Its branches at the same time, each with the task's input.
 
     Output: the branches' outputs in the order of declaration; with `compete` the output of the first that ends,
@@ -182,7 +185,7 @@ def _merge(before: Value, contexts: tuple[Value | None, ...]) -> Value:
     for context in contexts:
         if context is None:
             continue
-        if isinstance(merged.data, dict) and isinstance(context.data, dict) and isinstance(before.data, dict):
+        if is_map(merged.data) and is_map(context.data) and is_map(before.data):
             changed = {k: v for k, v in context.data.items() if k not in before.data or before.data[k] != v}
             merged = Value({**merged.data, **changed})
         else:

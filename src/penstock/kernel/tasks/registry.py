@@ -6,13 +6,14 @@ from typing import Final
 from penstock.kernel.tasks.calling import CallKindOfTask, RunKind
 from penstock.kernel.tasks.kind import TaskKind
 from penstock.kernel.tasks.listen import ListenKind
-from penstock.kernel.tasks.nested import DoKind, ForkKind, ForKind
+from penstock.kernel.tasks.nested import DoKind, ForKind, ForkKind
 from penstock.kernel.tasks.retrying import TryKind
 from penstock.kernel.tasks.root import RootKind
 from penstock.kernel.tasks.simple import EmitKind, RaiseKind, SetKind, SwitchKind
 from penstock.kernel.tasks.waiting import WaitKind
+from penstock.model.json_value import Json
 
-KINDS: Final[Mapping[str, TaskKind]] = {
+KINDS: Final[Mapping[str, TaskKind[Json]]] = {
     "workflow": RootKind(),
     "do": DoKind(),
     "set": SetKind(),

@@ -8,6 +8,8 @@ once, after the last retry; without `do` and `retry` the output is the task's in
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from penstock.errors import Fault, canonical_error_type
 from penstock.kernel.evaluation import evaluate_delay, is_true
 from penstock.kernel.ids import derived_number
@@ -23,8 +25,6 @@ from penstock.model.tasks import TryTask
 if TYPE_CHECKING:
     from penstock.kernel.compiler import Compiler
     from penstock.kernel.machine import Machine
-
-import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TrySpec:
     then: str | None
 
 
-class TryKind(TaskKind):
+class TryKind(TaskKind[TryTask]):
     def compile(self, compiler: "Compiler", node: Node, task: TryTask) -> TrySpec:
         catch, pointer = task.catch, f"{node.pointer}/catch"
         node.provides = (catch.as_,)
@@ -83,23 +83,20 @@ class TryKind(TaskKind):
         assert isinstance(work, TryWork)
         machine.complete(frame.entry, output, then=spec.then if work.stage == "catching" else None)
 
-    def child_failed(self, machine: "Machine", frame: Frame, child: Frame, fault: Fault) -> None:
+    def child_failed(self, machine: "Machine", frame: Frame, child: Frame, fault: Fault) -> bool:
         work = frame.work
         assert isinstance(work, TryWork)
         if work.stage != "trying" or not _matches(_spec(machine, frame).filter, fault):
-            machine.fail(frame.entry, fault)
-            return
+            return False
         machine.cancel_children(frame.entry)
         self.decide(machine, frame, work, fault)
+        return True
 
     def decide(self, machine: "Machine", frame: Frame, work: TryWork, fault: Fault) -> None:
         """An error that the filter lets through: the conditions, the retry policy and the handler decide."""
         resend, machine.unknown_calls = machine.unknown_calls, {}
-        work = msgspec.structs.replace(
-            work, stage="deciding", caught=fault, attempt_deadline_at=0, resend=resend
-        )
-        machine.change(frame, phase="deciding", work=work)
-        machine.proceed(frame.entry)
+        work = msgspec.structs.replace(work, stage="deciding", caught=fault, attempt_deadline_at=0, resend=resend)
+        machine.go_on(machine.change(frame, work=work), "deciding")
 
     def proceed(self, machine: "Machine", frame: Frame) -> None:
         work, spec = frame.work, _spec(machine, frame)
@@ -215,16 +212,19 @@ def _matches(wanted: ErrorFilter | None, fault: Fault) -> bool:
 
 
 def _holds(
-    machine: "Machine", frame: Frame, phase: str, when: Formula | None, except_when: Formula | None, error: Value
+    machine: "Machine",
+    frame: Frame,
+    phase: str,
+    when: Formula | None,
+    except_when: Formula | None,
+    error: Value,
 ) -> bool:
     if when is not None and not is_true(machine, frame, f"{phase}/when", when, error):
         return False
     return except_when is None or not is_true(machine, frame, f"{phase}/exceptWhen", except_when, error)
 
 
-def _retry_after(
-    machine: "Machine", frame: Frame, work: TryWork, retry: RetrySpec, error: Value
-) -> int | None:
+def _retry_after(machine: "Machine", frame: Frame, work: TryWork, retry: RetrySpec, error: Value) -> int | None:
     """Milliseconds until the next attempt; None when there shall be none."""
     value, phase, n = frame.input or NULL, f"catch/retry/{work.attempt}", work.attempt
     if n > retry.count or not _holds(machine, frame, phase, retry.when, retry.except_when, error):

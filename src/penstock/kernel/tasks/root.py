@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-class RootKind(TaskKind):
+class RootKind(TaskKind[object]):
     def compile(self, compiler: "Compiler", node: Node, task: object) -> Scope:
         raise AssertionError("the compiler builds the root itself")
 

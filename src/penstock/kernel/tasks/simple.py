@@ -14,7 +14,7 @@ from penstock.kernel.nodes import Formula, Node
 from penstock.kernel.problems import expression_fault, validation_fault
 from penstock.kernel.state import Frame
 from penstock.kernel.tasks.kind import TaskKind
-from penstock.kernel.values import NULL, Value
+from penstock.kernel.values import NULL
 from penstock.model.json_value import Json
 from penstock.model.tasks import EmitTask, RaiseTask, SetTask, SwitchTask
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-class SetKind(TaskKind):
+class SetKind(TaskKind[SetTask]):
     """Output: the value, evaluated."""
 
     def compile(self, compiler: "Compiler", node: Node, task: SetTask) -> Formula:
@@ -36,39 +36,40 @@ class SetKind(TaskKind):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    when: Formula | None
-    then: str
+class SwitchSpec:
+    """The cases with a condition, in order, by their place in the document; and the `then` of the one without."""
+
+    cases: tuple[tuple[int, Formula, str], ...]
+    default: str | None
 
 
-class SwitchKind(TaskKind):
+class SwitchKind(TaskKind[SwitchTask]):
     """The first case in order whose condition holds; else the case without one, wherever it stands; else the task's
     own `then`. Output: the input."""
 
-    def compile(self, compiler: "Compiler", node: Node, task: SwitchTask) -> tuple[Case, ...]:
-        return tuple(
-            Case(
-                None if c.when is None else compiler.formula(c.when, f"{node.pointer}/switch/{i}/{c.name}/when", bare=True),
-                c.then,
-            )
-            for i, c in enumerate(task.cases)
+    def compile(self, compiler: "Compiler", node: Node, task: SwitchTask) -> SwitchSpec:
+        pointer = f"{node.pointer}/switch"
+        return SwitchSpec(
+            cases=tuple(
+                (i, compiler.formula(c.when, f"{pointer}/{i}/{c.name}/when", bare=True), c.then)
+                for i, c in enumerate(task.cases)
+                if c.when is not None
+            ),
+            default=next((c.then for c in task.cases if c.when is None), None),
         )
 
     def begin(self, machine: "Machine", frame: Frame) -> None:
-        cases = machine.node(frame).spec
-        assert isinstance(cases, tuple)
-        value = frame.input or NULL
-        chosen: str | None = None
-        for index, case in enumerate(cases):
-            if case.when is not None and is_true(machine, frame, f"switch/{index}/when", case.when, value):
-                chosen = case.then
+        spec = machine.node(frame).spec
+        assert isinstance(spec, SwitchSpec)
+        value, chosen = frame.input or NULL, spec.default
+        for index, when, then in spec.cases:
+            if is_true(machine, frame, f"switch/{index}/when", when, value):
+                chosen = then
                 break
-        else:
-            chosen = next((case.then for case in cases if case.when is None), None)
         machine.complete(frame.entry, value, then=chosen)
 
 
-class RaiseKind(TaskKind):
+class RaiseKind(TaskKind[RaiseTask]):
     """Fails with the error that the document defines."""
 
     def compile(self, compiler: "Compiler", node: Node, task: RaiseTask) -> Formula:
@@ -94,7 +95,7 @@ class RaiseKind(TaskKind):
         )
 
 
-class EmitKind(TaskKind):
+class EmitKind(TaskKind[EmitTask]):
     """Publishes an event; id, time and source are made when the author gives none. Output: the event."""
 
     def compile(self, compiler: "Compiler", node: Node, task: EmitTask) -> Formula:

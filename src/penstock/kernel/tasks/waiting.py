@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
 
-class WaitKind(TaskKind):
+class WaitKind(TaskKind[WaitTask]):
     """Output: the input."""
 
     def compile(self, compiler: "Compiler", node: Node, task: WaitTask) -> Delay:
