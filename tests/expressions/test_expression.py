@@ -77,9 +77,7 @@ def test_everything_else_is_left_to_a_worker(text: str) -> None:
         expression.evaluate(None, {})
 
 
-@pytest.mark.parametrize(
-    "stage", ["[., .]", ". + .", "{a: ., b: .}", '"\\(.)\\(.)"', ". * .", "tojson", "[., $x]"]
-)
+@pytest.mark.parametrize("stage", ["[., .]", ". + .", "{a: ., b: .}", '"\\(.)\\(.)"', ". * .", "tojson", "[., $x]"])
 def test_what_could_grow_without_bound_is_not_native(stage: str) -> None:
     assert compile_expression(stage).native
     assert not compile_expression(" | ".join([stage] * 60)).native

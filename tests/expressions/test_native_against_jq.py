@@ -63,9 +63,7 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, operators, inner, operators, inner).map(" ".join).map(lambda p: f"({p})"),
         st.tuples(inner, inner).map(lambda p: f"({p[0]} | {p[1]})"),
         st.lists(inner, max_size=3).map(lambda p: "[" + ", ".join(p) + "]"),
-        st.lists(st.tuples(names, inner), max_size=3).map(
-            lambda p: "{" + ", ".join(f"{k}: {v}" for k, v in p) + "}"
-        ),
+        st.lists(st.tuples(names, inner), max_size=3).map(lambda p: "{" + ", ".join(f"{k}: {v}" for k, v in p) + "}"),
         st.tuples(inner, inner, names).map(lambda p: f"{{({p[0]}): {p[1]}, {p[2]}, $x}}"),
         st.tuples(inner, inner).map(lambda p: f'"<\\({p[0]})|\\({p[1]})>"'),
         st.tuples(inner, inner, inner).map(lambda p: f"(if {p[0]} then {p[1]} else {p[2]} end)"),
@@ -77,9 +75,7 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 leaves = st.one_of(
-    st.sampled_from(
-        [".", ".a", ".b", ".a.b", ".[0]", ".[-1]", '.["a"]', ".a?", ".[1:]", "$x", "$x.a", "$y", "empty"]
-    ),
+    st.sampled_from([".", ".a", ".b", ".a.b", ".[0]", ".[-1]", '.["a"]', ".a?", ".[1:]", "$x", "$x.a", "$y", "empty"]),
     literals,
 )
 expressions = st.recursive(leaves, _grow, max_leaves=6)

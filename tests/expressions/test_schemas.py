@@ -106,3 +106,39 @@ def test_a_pattern_costs_linear_time() -> None:
     began = time.process_time()
     assert schema.validate("a" * 200_000 + "b") is not None
     assert time.process_time() - began < 2
+
+
+def test_references_that_fan_out_are_refused() -> None:
+    def fan(stages: int) -> Json:
+        definitions: dict[str, Json] = {
+            f"s{stage}": {"anyOf": [{"$ref": f"#/$defs/s{stage + 1}"}] * 2} for stage in range(stages)
+        }
+        return {"$defs": {**definitions, f"s{stages}": {"type": "integer"}}, "$ref": "#/$defs/s0"}
+
+    assert compile_schema(fan(5)).validate(1) is None
+    with pytest.raises(SchemaError, match="apply to one place"):
+        compile_schema(fan(30))
+
+
+def test_branching_recursion_bounds_the_depth_of_the_value() -> None:
+    both = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["kind"]}
+    schema = compile_schema({"anyOf": [both, both, {"type": "integer"}]})
+    value: Json = 1
+    for _ in range(10):
+        value = {"kind": 1, "next": value}
+    assert schema.validate(value) is None
+    for _ in range(400):
+        value = {"next": value}
+    told = schema.validate(value)
+    assert told is not None and "recursive schema" in told
+
+
+def test_plain_recursion_takes_any_depth() -> None:
+    tree = {
+        "type": "object",
+        "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "rest": {"items": {"$ref": "#"}}},
+    }
+    value: Json = {}
+    for _ in range(limits.MAX_JSON_DEPTH - 1):
+        value = {"left": value}
+    assert compile_schema(tree).validate(value) is None

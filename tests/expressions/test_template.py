@@ -83,6 +83,11 @@ def test_loose_tries_every_string_and_falls_back_to_the_text() -> None:
         ("/g", True),
     ]
     assert template.build({"x": 1}, {}, {"/f": [1]}) == {
-        "a": 1, "b": 1, "c": "(not jq", "d": "$nobody", "e": "env",
-        "f": [1], "g": "plain words",
+        "a": 1,
+        "b": 1,
+        "c": "(not jq",
+        "d": "$nobody",
+        "e": "env",
+        "f": [1],
+        "g": "plain words",
     }

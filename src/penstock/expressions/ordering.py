@@ -19,9 +19,7 @@ def equal(left: Json, right: Json) -> bool:
     if left_type is list:
         return len(left) == len(right) and all(map(equal, left, right))
     if left_type is dict:
-        return len(left) == len(right) and all(
-            key in right and equal(value, right[key]) for key, value in left.items()
-        )
+        return len(left) == len(right) and all(key in right and equal(value, right[key]) for key, value in left.items())
     return left == right
 
 

@@ -12,8 +12,9 @@ from typing import Final, Protocol, TypeAlias
 import jsonschema_rs
 
 from penstock.expressions.errors import SchemaError
+from penstock.expressions.schema_cost import schema_cost
 from penstock.model import limits
-from penstock.model.json_value import Json
+from penstock.model.json_value import Json, is_deeper
 
 _NOTHING: Final[Mapping[str, Json]] = {}
 
@@ -21,16 +22,20 @@ _NOTHING: Final[Mapping[str, Json]] = {}
 class Schema:
     """A compiled schema."""
 
-    __slots__ = ("_validator",)
+    __slots__ = ("_max_depth", "_validator")
 
-    def __init__(self, validator: "_Validator") -> None:
+    def __init__(self, validator: "_Validator", max_depth: int | None) -> None:
         self._validator = validator
+        self._max_depth = max_depth
 
     def validate(self, value: Json) -> str | None:
         """None when `value` is valid; else what is wrong, each error with its place in the value.
 
-        At most `limits.MAX_SCHEMA_ERRORS` errors, joined by "; ". Never raises for JSON values.
+        At most `limits.MAX_SCHEMA_ERRORS` errors, joined by "; ". Never raises for JSON values. A value that
+        is too deep for a schema whose recursion branches (see `schema_cost`) is refused without a look.
         """
+        if self._max_depth is not None and is_deeper(value, self._max_depth):
+            return f"nested deeper than {self._max_depth} levels, the most for this recursive schema"
         if self._validator.is_valid(value):
             return None
         errors = list(islice(self._validator.iter_errors(value), limits.MAX_SCHEMA_ERRORS + 1))
@@ -49,6 +54,7 @@ def compile_schema(document: Json, resources: Mapping[str, Json] = _NOTHING) -> 
     `resources` are the pinned documents by absolute URI; any other reference out of the document raises.
     Raises `SchemaError`; reads no file and opens no connection.
     """
+    cost = schema_cost(document, resources)
     try:
         validator = jsonschema_rs.validator_for(
             document,
@@ -58,7 +64,7 @@ def compile_schema(document: Json, resources: Mapping[str, Json] = _NOTHING) -> 
         )
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"not a usable JSON Schema: {_shorten(_reason(error))}") from None
-    return Schema(validator)
+    return Schema(validator, cost.max_depth)
 
 
 def _pinned(resources: Mapping[str, Json], uri: str) -> Json:

@@ -12,9 +12,7 @@ from typing import Final, Literal, TypeAlias
 from penstock.expressions.errors import ExpressionError
 from penstock.model import limits
 
-TokenKind: TypeAlias = Literal[
-    "number", "string", "field", "name", "keyword", "variable", "format", "operator"
-]
+TokenKind: TypeAlias = Literal["number", "string", "field", "name", "keyword", "variable", "format", "operator"]
 
 KEYWORDS: Final = frozenset(
     (
@@ -104,9 +102,7 @@ class _Lexer:
                 return None
             case "comment":
                 if "\\" in text or "\r" in text:
-                    raise ExpressionError(
-                        "a comment must not hold a backslash or a carriage return", position
-                    )
+                    raise ExpressionError("a comment must not hold a backslash or a carriage return", position)
                 return None
             case "number" | "operator":
                 return Token(kind, text, position)

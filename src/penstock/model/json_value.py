@@ -73,6 +73,22 @@ def _check_text(text: str) -> str | None:
     return "holds a string with half of a surrogate pair"
 
 
+def is_deeper(value: Json, levels: int) -> bool:
+    """Whether a JSON value is nested deeper than `levels` (0 holds scalars only). Never recurses."""
+    level: list[Json] = [value]
+    for _ in range(levels + 1):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, list):
+                below.extend(cast("list[Json]", item))
+            elif isinstance(item, dict):
+                below.extend(cast("dict[str, Json]", item).values())
+        if not below:
+            return False
+        level = below
+    return True
+
+
 def encoded_depth(data: bytes) -> int:
     """The nesting of a JSON text (0 for a scalar), by its brackets only; `data` must be valid JSON."""
     brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)

@@ -80,7 +80,9 @@ def _restrict(settings: Settings) -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
     ):
-        resource.setrlimit(limit, (value, value))
+        # macOS knows the limit on address space and does not let anybody set it.
+        if limit != resource.RLIMIT_AS or sys.platform != "darwin":
+            resource.setrlimit(limit, (value, value))
 
 
 class _Program(Protocol):
@@ -119,9 +121,7 @@ class _Worker:
         used_s = int(time.process_time())
         if used_s != self._cpu_checked_s:
             self._cpu_checked_s = used_s
-            resource.setrlimit(
-                resource.RLIMIT_CPU, (used_s + self._settings.cpu_s + 1, resource.RLIM_INFINITY)
-            )
+            resource.setrlimit(resource.RLIMIT_CPU, (used_s + self._settings.cpu_s + 1, resource.RLIM_INFINITY))
 
     def _answer(self, kind: str, text: str, names: tuple[str, ...], payload: bytes) -> tuple[bytes, bytes]:
         try:
@@ -148,9 +148,7 @@ def _wrap(text: str, names: tuple[str, ...]) -> str:
     """The program around an expression, which begins on the second line."""
     bound = ", ".join("$" + name for name in ("__dot", *names))
     now = f"${NOW_VARIABLE}" if NOW_VARIABLE in names else 'error("the time is not available here")'
-    shadows = "".join(
-        f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN
-    )
+    shadows = "".join(f'def {name}: error("{name} is not allowed in a runtime expression"); ' for name in FORBIDDEN)
     return f". as [{bound}] | null as $ENV | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
 
 

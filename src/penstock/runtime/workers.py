@@ -31,6 +31,7 @@ _READ_BYTES: Final = 256 * 1024
 _GRACE_S: Final = 0.02
 _START_S: Final = 30.0
 _DYING_S: Final = 1.0
+_MESSAGE_BYTES: Final = 16 * 1024
 
 FailureReason: TypeAlias = Literal["expression", "timeout", "memory", "crash", "too_large"]
 
@@ -121,9 +122,7 @@ class ExpressionWorkers:
 
     def __init__(self, *, processes: int = 2, limits: WorkerLimits = DEFAULT_LIMITS) -> None:
         if processes < 2:
-            raise ValueError(
-                "at least two worker processes are needed, so that a slow expression blocks nobody"
-            )
+            raise ValueError("at least two worker processes are needed, so that a slow expression blocks nobody")
         self._processes = processes
         self._limits = limits
         self._chunks: deque[list[_Item]] = deque()
@@ -132,9 +131,15 @@ class ExpressionWorkers:
         self._slots: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the processes; returns when all of them answer."""
-        workers = await asyncio.gather(*(_Process.start(self._limits) for _ in range(self._processes)))
+        """Start the processes; returns when all of them answer. Raises `InfrastructureError`."""
+        starts = (_Process.start(self._limits) for _ in range(self._processes))
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        workers = [worker for worker in started if isinstance(worker, _Process)]
         self._slots = [asyncio.create_task(self._run_slot(worker)) for worker in workers]
+        for failure in started:
+            if isinstance(failure, BaseException):
+                await self.stop()
+                raise failure
 
     async def stop(self) -> None:
         """Kill the processes. Calls that still wait are cancelled."""
@@ -325,6 +330,8 @@ class _Process:
             start = 0
             while len(self._buffer) - start >= 4:
                 (length,) = struct.unpack_from(">I", self._buffer, start)
+                if not 0 < length <= limits.value_bytes + _MESSAGE_BYTES or answered + count == len(chunk):
+                    raise OSError("the worker's answer is malformed")
                 end = start + 4 + length
                 if len(self._buffer) < end:
                     break
@@ -369,12 +376,10 @@ def _result(answer: bytes, given: WorkerLimits) -> EvaluationResult:
         case b"v":
             brackets = body.count(b"[") + body.count(b"{")
             if brackets > limits.MAX_JSON_DEPTH and encoded_depth(body) > limits.MAX_JSON_DEPTH:
-                return EvaluationFailed(
-                    "too_large", f"the value is nested deeper than {limits.MAX_JSON_DEPTH} levels"
-                )
+                return EvaluationFailed("too_large", f"the value is nested deeper than {limits.MAX_JSON_DEPTH} levels")
             return Evaluated(body)
         case b"e":
-            return EvaluationFailed("expression", body.decode())
+            return EvaluationFailed("expression", body.decode(errors="replace"))
         case b"l":
             return EvaluationFailed("too_large", f"the value is larger than {given.value_bytes} bytes")
         case _:
