@@ -26,6 +26,7 @@ from penstock.model.readers.values import (
 )
 from penstock.model.tasks import (
     CallTask,
+    Catch,
     DoTask,
     EmitTask,
     Foreach,
@@ -204,7 +205,7 @@ def _read_try(fields: Fields, scope: Scope, base: dict[str, Any]) -> Task:
     return TryTask(
         **base,
         try_=fields.read("try", read_task_list, ()),
-        catch=read_catch(fields.node_of("catch"), scope, read_task_list),
+        catch=fields.read("catch", lambda node: read_catch(node, scope, read_task_list), Catch()),
     )
 
 
