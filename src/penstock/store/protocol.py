@@ -8,6 +8,7 @@ outcome of a COMMIT is unknown the call raises `InfrastructureError`, and whoeve
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from penstock.store.counters import StoreStatistics
 from penstock.store.rows import (
     CommitOutcome,
     EventRow,
@@ -29,7 +30,13 @@ class Store(Protocol):
         newer than this Penstock knows."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Finishes the writes that wait, then lets the store go. Harmless when it is not open."""
+        ...
+
+    def statistics(self) -> StoreStatistics:
+        """Totals since the store was opened, for metrics."""
+        ...
 
     # Turns
     async def commit(self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()) -> list[CommitOutcome]:
@@ -59,6 +66,10 @@ class Store(Protocol):
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
         """Puts messages (run id, body) into inboxes."""
+        ...
+
+    async def discard_inbox(self, seqs: Sequence[int]) -> int:
+        """Deletes messages that no run will ever take, because their run does not exist; returns how many."""
         ...
 
     # Reading runs
@@ -95,7 +106,7 @@ class Store(Protocol):
         ...
 
     # Events
-    async def put_events(self, events: Sequence[EventRow]) -> list[EventRow | None]:
+    async def put_events(self, new: Sequence[EventRow]) -> list[EventRow | None]:
         """Stores events; None where (source, id) is there already."""
         ...
 
@@ -107,12 +118,26 @@ class Store(Protocol):
         """Events that no `deliver(routed=True)` has finished, in order of ingestion."""
         ...
 
-    async def events_since(self, *, now: int, type: str | None, after_seq: int, limit: int) -> list[EventRow]:
+    async def events_since(
+        self,
+        *,
+        now: int,
+        type: str | None,  # noqa: A002 - CloudEvents' word
+        after_seq: int,
+        limit: int,
+    ) -> list[EventRow]:
         """Events whose time to live has not ended, in order of ingestion."""
         ...
 
     async def list_events(
-        self, *, type: str | None, source: str | None, subject: str | None, run: str | None, before: int | None, limit: int
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - CloudEvents' word
+        source: str | None = None,
+        subject: str | None = None,
+        run: str | None = None,
+        before: int | None = None,
+        limit: int,
     ) -> list[EventRow]:
         """Newest first. `run`: published by or delivered to that run."""
         ...
@@ -140,9 +165,9 @@ class Store(Protocol):
         """Every version, without order (semantic order is the caller's)."""
         ...
 
-    async def list_workflows(self, *, namespace: str | None, after: tuple[str, str, str] | None, limit: int) -> list[
-        StoredWorkflow
-    ]:
+    async def list_workflows(
+        self, *, namespace: str | None, after: tuple[str, str, str] | None, limit: int
+    ) -> list[StoredWorkflow]:
         """Ordered by (namespace, name, version) as text."""
         ...
 

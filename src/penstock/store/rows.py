@@ -47,7 +47,11 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC."""
+    """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC.
+
+    Fixed when the run is created, whatever later commits say: `namespace`, `name`, `version`, `created_at`, `labels`,
+    `parent_id`, `retry_of`. `ended_at` is set exactly when the status is an end.
+    """
 
     id: str
     namespace: str
@@ -71,7 +75,8 @@ class RunCommit(msgspec.Struct, frozen=True, kw_only=True):
 
     `expected_version` 0 creates the run; it is stale if the run exists or has another version.
     `values` are large values by digest, kept once per run. `consumed` inbox rows are deleted. `messages` are put
-    into the inboxes of other runs. `idempotency` is stored with a created run.
+    into the inboxes of other runs. `unsubscribe` names entries whose subscriptions go, before `subscribe` adds or
+    replaces; an ended run loses those that are left.
     """
 
     run: RunRow

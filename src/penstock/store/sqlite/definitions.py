@@ -1,0 +1,68 @@
+"""Writes workflows, tools and secrets, and deletes ended runs."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from penstock.store.rows import StoredWorkflow, Tool
+from penstock.store.sqlite.mapping import as_json
+from penstock.store.sqlite.session import Session
+
+_BELONGS_TO_RUNS: Final = (
+    "delete_labels_of_runs",
+    "delete_journal_of_runs",
+    "delete_values_of_runs",
+    "delete_checkpoints_of_runs",
+    "delete_start_keys_of_runs",
+    "delete_inbox_of_runs",
+    "delete_deliveries_to_runs",
+    "delete_subscriptions_of_runs",
+)
+
+
+def put_workflow(session: Session, workflow: StoredWorkflow) -> StoredWorkflow:
+    """Stores it unless its identity exists; returns what is stored."""
+    w = workflow
+    session.execute(
+        "put_workflow",
+        (
+            w.namespace,
+            w.name,
+            w.version,
+            w.created_at,
+            w.definition,
+            w.content_hash,
+            w.resources,
+            w.metadata,
+            w.source_text,
+        ),
+    )
+    identity = (w.namespace, w.name, w.version)
+    return StoredWorkflow(*session.execute("get_workflow_for_runs", identity).fetchone())
+
+
+def delete_workflow(session: Session, namespace: str, name: str, version: str) -> bool:
+    """Hides a version; True if it was visible."""
+    return session.execute("delete_workflow", (namespace, name, version)).rowcount == 1
+
+
+def put_tool(session: Session, tool: Tool) -> None:
+    """Registers a tool, or replaces it but for `created_at`."""
+    session.execute("put_tool", (tool.name, tool.capability, tool.created_at, tool.updated_at, tool.body))
+
+
+def delete_named(session: Session, statement: str, name: str) -> bool:
+    """Deletes a tool or a secret; True if it was there."""
+    return session.execute(statement, (name,)).rowcount == 1
+
+
+def put_secret(session: Session, name: str, sealed: bytes) -> None:
+    """Stores an encrypted secret."""
+    session.execute("put_secret", (name, sealed))
+
+
+def delete_runs(session: Session, run_ids: Sequence[str]) -> int:
+    """Deletes those of the runs that have ended, with all that belongs to them."""
+    ended = as_json([row[0] for row in session.execute("ended_runs", (as_json(list(run_ids)),))])
+    for statement in _BELONGS_TO_RUNS:
+        session.execute(statement, (ended,))
+    return session.execute("delete_runs", (ended,)).rowcount
