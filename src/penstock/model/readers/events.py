@@ -45,9 +45,7 @@ def read_event_properties(node: Node, *, filter_: bool) -> dict[str, Json]:
 
 def _read_extension(key: str, member: Node, *, filter_: bool) -> None:
     if not filter_ and not _ATTRIBUTE_NAME.fullmatch(key):
-        member.error(
-            f"{key[:100]!r} is no CloudEvents attribute name: letters and digits only", "event-attribute"
-        )
+        member.error(f"{key[:100]!r} is no CloudEvents attribute name: letters and digits only", "event-attribute")
     read_data(member)
 
 

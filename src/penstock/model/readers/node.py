@@ -69,9 +69,7 @@ class Reading:
         self.tasks = 0
         self.failed = False
 
-    def report(
-        self, severity: Severity, pointer: str, message: str, code: str, *, at_key: bool = False
-    ) -> None:
+    def report(self, severity: Severity, pointer: str, message: str, code: str, *, at_key: bool = False) -> None:
         """Adds a finding; beyond the limit only the fact that there are more is kept."""
         self.failed = self.failed or severity == "error"
         if len(self.diagnostics) >= MAX_DIAGNOSTICS:
@@ -83,9 +81,7 @@ class Reading:
                 "too-many",
             )
         line, column = self.source.locate_key(pointer) if at_key else self.source.locate(pointer)
-        self.diagnostics.append(
-            Diagnostic(severity, pointer, message[:MAX_MESSAGE_CHARS], code, line, column)
-        )
+        self.diagnostics.append(Diagnostic(severity, pointer, message[:MAX_MESSAGE_CHARS], code, line, column))
 
     def suggest(self, wanted: str, known: Iterable[str]) -> str:
         """A `did you mean`, as long as findings are still listed."""

@@ -49,9 +49,7 @@ def _check_client(node: Node) -> None:
 
 
 def _check_request(node: Node) -> None:
-    Fields(node, ("encoding",), open_=True).read(
-        "encoding", lambda member: read_choice(member, _ENCODINGS), ""
-    )
+    Fields(node, ("encoding",), open_=True).read("encoding", lambda member: read_choice(member, _ENCODINGS), "")
 
 
 def _check_endpoints(node: Node) -> None:

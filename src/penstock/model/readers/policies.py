@@ -70,9 +70,7 @@ def read_error_filter(node: Node) -> ErrorFilter:
     """`detail` is the newer spelling of `details`; both are read."""
     fields = Fields(node, ("type", "status", "instance", "title", "detail", "details"))
     if fields.has("detail") and fields.has("details"):
-        fields.node_of("details").error(
-            "'detail' and 'details' are the same; write one", "choice", at_key=True
-        )
+        fields.node_of("details").error("'detail' and 'details' are the same; write one", "choice", at_key=True)
     if node.value == {}:
         node.error("an error filter names at least one member", "empty")
     return ErrorFilter(
@@ -91,13 +89,9 @@ def read_retry(node: Node) -> RetryPolicy:
     fields = Fields(node, ("when", "exceptWhen", "delay", "backoff", "limit", "jitter"))
     limit = Fields(fields.node_of("limit"), ("attempt", "duration")) if fields.has("limit") else None
     attempt = (
-        Fields(limit.node_of("attempt"), ("count", "duration"))
-        if limit is not None and limit.has("attempt")
-        else None
+        Fields(limit.node_of("attempt"), ("count", "duration")) if limit is not None and limit.has("attempt") else None
     )
-    jitter = (
-        Fields(fields.node_of("jitter"), ("from", "to"), ("from", "to")) if fields.has("jitter") else None
-    )
+    jitter = Fields(fields.node_of("jitter"), ("from", "to"), ("from", "to")) if fields.has("jitter") else None
     return RetryPolicy(
         when=fields.read("when", read_condition, None),
         except_when=fields.read("exceptWhen", read_condition, None),

@@ -84,9 +84,7 @@ def _check_container(node: Node) -> None:
 
 def _check_lifetime(node: Node) -> None:
     fields = Fields(node, ("cleanup", "after"), ("cleanup",))
-    cleanup = fields.read(
-        "cleanup", lambda member: read_choice(member, ("always", "never", "eventually")), ""
-    )
+    cleanup = fields.read("cleanup", lambda member: read_choice(member, ("always", "never", "eventually")), "")
     fields.read("after", read_duration, None)
     if (cleanup == "eventually") != fields.has("after"):
         node.error("'after' goes with 'cleanup: eventually', and only with it", "choice")

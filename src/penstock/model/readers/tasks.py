@@ -77,9 +77,7 @@ def _named_items(node: Node) -> list[tuple[str, Node]]:
             if name in seen:
                 task.error(f"two tasks of one list are named {name[:100]!r}", "duplicate-name", at_key=True)
             if name in DIRECTIVES:
-                task.warn(
-                    f"'then: {name}' means the directive, never this task", "shadowed-name", at_key=True
-                )
+                task.warn(f"'then: {name}' means the directive, never this task", "shadowed-name", at_key=True)
             seen.add(name)
             named.append((name, task))
     return named

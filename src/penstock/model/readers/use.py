@@ -84,9 +84,7 @@ def _read_extensions(node: Node) -> tuple[Extension, ...]:
     extensions: list[Extension] = []
     for item in node.items():
         if not is_map(item.value) or len(item.value) != 1:
-            item.error(
-                "an item of the extensions is a map with exactly one key, the extension's name", "item"
-            )
+            item.error("an item of the extensions is a map with exactly one key, the extension's name", "item")
             continue
         extensions.extend(_read_extension(name, member) for name, member in item.members())
     return tuple(extensions)

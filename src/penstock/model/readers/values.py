@@ -65,9 +65,7 @@ def read_object(node: Node) -> dict[str, Json]:
 def read_dns_label(node: Node) -> str:
     text = read_text(node)
     if isinstance(node.value, str) and not _DNS_LABEL.fullmatch(text):
-        node.error(
-            f"{text[:80]!r} is not a DNS label: letters, digits and inner dashes, at most 63", "dns-label"
-        )
+        node.error(f"{text[:80]!r} is not a DNS label: letters, digits and inner dashes, at most 63", "dns-label")
     return text
 
 
@@ -142,15 +140,18 @@ def read_call_data(node: Node) -> Json:
 
 
 def _walk(node: Node, kind: SiteKind) -> Json:
+    """Notes every text below, in the order of the document, without recursion."""
     pending = [node]
     while pending:
         item = pending.pop()
         if isinstance(item.value, str):
             note_text(item, kind)
         elif is_list(item.value):
-            pending.extend(item.member(index, value) for index, value in enumerate(item.value))
+            below = [item.member(index, value) for index, value in enumerate(item.value)]
+            pending.extend(reversed(below))
         elif is_map(item.value):
-            pending.extend(item.member(key, value) for key, value in item.value.items())
+            below = [item.member(key, value) for key, value in item.value.items()]
+            pending.extend(reversed(below))
     return node.value
 
 

@@ -30,9 +30,7 @@ def read_workflow(node: Node) -> Workflow:
     """The document; a stand-in when errors were reported."""
     fields = Fields(node, _KEYS, ("document", "do"))
     document = (
-        Fields(fields.node_of("document"), _DOCUMENT_KEYS, _DOCUMENT_KEYS[:4])
-        if fields.has("document")
-        else None
+        Fields(fields.node_of("document"), _DOCUMENT_KEYS, _DOCUMENT_KEYS[:4]) if fields.has("document") else None
     )
     use = fields.read("use", read_use, Use())
     return Workflow(
