@@ -1,0 +1,78 @@
+"""What follows a commit: calls, cancellations, messages to other runs, events, listeners, deadlines, watchers.
+
+Nothing here is durable and all of it can be made again from the store, so a crash at any point loses nothing.
+"""
+
+from penstock.kernel.commands import CancelCall, Invoke, Subscribe
+from penstock.runtime.dispatch import Dispatch
+from penstock.runtime.events import Router
+from penstock.runtime.inbox import Inbox
+from penstock.runtime.timers import Timers
+from penstock.runtime.turn_commit import Prepared
+from penstock.runtime.turns import Turns
+from penstock.runtime.watching import Watching
+from penstock.store.rows import Committed
+
+
+class Aftermath:
+    """Implements `penstock.runtime.turns.Aftermath` over the parts that act."""
+
+    def __init__(
+        self, *, turns: Turns, dispatch: Dispatch, router: Router, inbox: Inbox, timers: Timers, watching: Watching
+    ) -> None:
+        self._turns = turns
+        self._dispatch = dispatch
+        self._router = router
+        self._inbox = inbox
+        self._timers = timers
+        self._watching = watching
+
+    def before(self, prepared: Prepared) -> None:
+        """Makes the filters known that this turn will listen with."""
+        if prepared.writes is None or not prepared.writes.subscribe or prepared.turn.program is None:
+            return
+        topics = prepared.turn.program.topics
+        names = {row.topic for row in prepared.writes.subscribe.values()}
+        self._router.before([topics[name] for name in names if name in topics])
+
+    def committed(self, prepared: Prepared, outcome: Committed) -> None:
+        """The turn is on disk: now the world may learn of it."""
+        turn, state = prepared.turn, prepared.turn.state
+        assert state is not None
+        pending = {invoke.call_id for invoke in state.calls} if not state.ended else set[str]()
+        for command in turn.commands:
+            match command:
+                case Invoke() if command.call_id in pending:
+                    self._dispatch.invoke(turn.run_id, state.workflow, command)
+                case CancelCall():
+                    self._dispatch.cancel(command.call_id)
+                case _:
+                    pass
+        if turn.base is not None:
+            # A call that is no longer in the state is over, whether or not a command says so.
+            for invoke in turn.base.state.calls:
+                if invoke.call_id not in pending:
+                    self._dispatch.cancel(invoke.call_id)
+        self._inbox.take(outcome.inbox)
+        self._router.notice(outcome.events)
+        self._look_back(prepared)
+        if not state.runnable:
+            self._timers.note(turn.run_id, state.next_at)
+        self._watching.moved(turn.run_id, ended=state.ended)
+
+    def _look_back(self, prepared: Prepared) -> None:
+        if prepared.writes is None or not prepared.writes.subscribe:
+            return
+        subscribed = [command for command in prepared.turn.commands if isinstance(command, Subscribe)]
+        if topics := self._router.may_have(subscribed):
+            self._turns.spawn(self._router.look_back(prepared.turn.run_id, topics))
+
+    def consumed(self, inbox_seqs: tuple[int, ...]) -> None:
+        self._inbox.consumed(inbox_seqs)
+
+    def offer_held(self, run_id: str) -> None:
+        self._turns.spawn(self._router.offer_held(run_id))
+
+    def look_again(self) -> None:
+        self._inbox.look_again()
+        self._router.look_again()

@@ -1,0 +1,190 @@
+"""Checking, storing and finding workflows."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final, cast
+
+import msgspec
+
+from penstock.errors import Conflict, NotFound, Unprocessable
+from penstock.expressions import ExpressionError, compile_expression
+from penstock.kernel import Resources, compile_program, external_resources
+from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document, refusals
+from penstock.model.diagnostics import Diagnostic
+from penstock.model.json_value import Json
+from penstock.model.source import UnreadableDocument, read_source, source_of_data
+from penstock.notations.check import check_workflow, expressions_of
+from penstock.notations.detect import detect, refusal
+from penstock.runtime.clock import Clock
+from penstock.runtime.directory import Directory
+from penstock.runtime.evaluate import Evaluator
+from penstock.runtime.pinning import Pinning
+from penstock.runtime.translating import translated
+from penstock.runtime.versions import latest
+from penstock.runtime.views import CheckResult, DeployResult
+from penstock.store.protocol import Store
+from penstock.store.rows import StoredWorkflow
+
+_canonical: Final = msgspec.json.Encoder(order="sorted").encode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Definitions:
+    """Definitions are immutable: a version has one content for ever."""
+
+    def __init__(
+        self, store: Store, *, evaluator: Evaluator, directory: Directory, pinning: Pinning, clock: Clock
+    ) -> None:
+        self._store = store
+        self._evaluator = evaluator
+        self._directory = directory
+        self._pinning = pinning
+        self._clock = clock
+
+    async def check(self, document: str | bytes | dict[str, Json], *, notation: str | None, name: str) -> CheckResult:
+        """Everything that is to be said about a document; stores and fetches nothing."""
+        loaded = _load(document, notation, name)
+        found = await self._diagnostics(loaded)
+        workflow = loaded.workflow
+        if workflow is not None and not external_resources(workflow) and not _errors(found):
+            found += _compile_problems(workflow, Resources())
+        valid = workflow is not None and not _errors(found)
+        limits = None if workflow is None else msgspec.to_builtins(bounds(workflow))
+        return CheckResult(valid, tuple(found), limits)
+
+    async def deploy(
+        self, document: str | bytes | dict[str, Json], *, notation: str | None, source_text: str | None
+    ) -> DeployResult:
+        """Stores a definition with what it refers to.
+
+        Raises `Unprocessable` with the diagnostics, and `Conflict` for a version that has another content.
+        """
+        loaded = _load(document, notation, "document")
+        found = await self._diagnostics(loaded)
+        workflow = loaded.workflow
+        if workflow is None or _errors(found):
+            raise _invalid(found)
+        identity = workflow.identity
+        there = await self._store.get_workflow(identity.namespace, identity.name, identity.version)
+        if there is not None:
+            if there.content_hash != _hash(workflow):
+                raise _taken(workflow)
+            return DeployResult(there, False, tuple(found), msgspec.to_builtins(bounds(workflow)))
+        resources = await self._pinning.fetch(workflow)
+        if problems := _compile_problems(workflow, Resources(resources)):
+            raise _invalid(problems)
+        wanted = self._row(workflow, resources, source_text or _text_of(document))
+        stored = await self._store.put_workflow(wanted)
+        if stored.content_hash != wanted.content_hash:
+            raise _taken(workflow)
+        return DeployResult(stored, True, tuple(found), msgspec.to_builtins(bounds(workflow)))
+
+    async def get(self, namespace: str, name: str, version: str = "latest") -> StoredWorkflow:
+        """Raises `NotFound`."""
+        if version == "latest":
+            found = latest(await self._store.workflow_versions(namespace, name))
+        else:
+            found = await self._store.get_workflow(namespace, name, version)
+        if found is None:
+            raise NotFound(f"there is no workflow {namespace}/{name}:{version}")
+        return found
+
+    async def delete(self, namespace: str, name: str, version: str) -> None:
+        """Hides one version; its runs go on. Raises `NotFound`."""
+        found = await self.get(namespace, name, version)
+        if not await self._store.delete_workflow(namespace, name, found.version):
+            raise NotFound(f"there is no workflow {namespace}/{name}:{version}")
+
+    async def _diagnostics(self, loaded: LoadedDocument) -> list[Diagnostic]:
+        """Findings in the order of the text: the shape, what does not run, and what libjq says."""
+        known = self._directory.capabilities().keys()
+        found = list(loaded.diagnostics)
+        if loaded.workflow is None:
+            return found
+        found += refusals(loaded)
+        found += check_workflow(loaded, known_capabilities=known)
+        if not _errors(found):
+            found += await self._expression_problems(loaded, loaded.workflow)
+        return sorted(found, key=lambda one: (one.line, one.column))
+
+    async def _expression_problems(self, loaded: LoadedDocument, workflow: Workflow) -> list[Diagnostic]:
+        sites = [(pointer, text) for pointer, text in expressions_of(workflow) if not _is_native(text)]
+        texts = list(dict.fromkeys(text for _, text in sites))
+        said = dict(zip(texts, await self._evaluator.check(texts), strict=True))
+        return [
+            Diagnostic("error", pointer, f"the expression {reason}", "expression", *loaded.source.locate(pointer))
+            for pointer, text in sites
+            if (reason := said[text]) is not None and workflow.mode == "strict"
+        ]
+
+    def _row(self, workflow: Workflow, resources: Mapping[str, Json], text: str) -> StoredWorkflow:
+        identity = workflow.identity
+        return StoredWorkflow(
+            namespace=identity.namespace,
+            name=identity.name,
+            version=identity.version,
+            created_at=self._clock.now_ms(),
+            definition=_encode(workflow.definition),
+            content_hash=_hash(workflow),
+            resources=_encode(resources) if resources else b"",
+            source_text=text,
+        )
+
+
+def _hash(workflow: Workflow) -> bytes:
+    """Of the content, whatever the order of its members."""
+    return blake2b(_canonical(workflow.definition), digest_size=20).digest()
+
+
+def _taken(workflow: Workflow) -> Conflict:
+    return Conflict(f"{workflow.identity} is stored with another content; give it another version")
+
+
+def _load(document: str | bytes | dict[str, Json], notation: str | None, name: str) -> LoadedDocument:
+    """The document as a workflow, translated from its notation where it has another."""
+    try:
+        source = source_of_data(document) if isinstance(document, dict) else read_source(document, name=name)
+    except UnreadableDocument:
+        return load_data(document) if isinstance(document, dict) else load_document(document, name=name)
+    written_in = notation or detect(source.data)
+    if written_in in (None, "dsl", "open-workflow", "serverless-workflow"):
+        return load_data(document) if isinstance(document, dict) else load_document(document, name=name)
+    reason = refusal(written_in) if written_in in ("shipyard", "node-graph") else None  # type: ignore[arg-type]
+    if reason is not None:
+        raise Unprocessable(reason, errors=(Diagnostic("error", "", reason, "notation", 1, 1),))
+    return load_data(translated(written_in, source.data), name=name)
+
+
+def _errors(found: list[Diagnostic]) -> list[Diagnostic]:
+    return [one for one in found if one.severity == "error"]
+
+
+def _invalid(found: list[Diagnostic]) -> Unprocessable:
+    errors = _errors(found)
+    return Unprocessable(f"the document is not valid: {errors[0].message}", errors=tuple(errors))
+
+
+def _compile_problems(workflow: Workflow, resources: Resources) -> list[Diagnostic]:
+    try:
+        compile_program(workflow, resources)
+    except Unprocessable as error:
+        given = [one for one in error.errors if isinstance(one, Diagnostic)]
+        return given or [Diagnostic("error", "", error.detail, "program")]
+    return []
+
+
+def _is_native(text: str) -> bool:
+    try:
+        return compile_expression(text).native
+    except ExpressionError:
+        return True  # the check of the document has said so already
+
+
+def _text_of(document: str | bytes | dict[str, Json]) -> str:
+    match document:
+        case str():
+            return document
+        case bytes():
+            return document.decode("utf-8", "replace")
+        case _:
+            return cast("bytes", _encode(document)).decode()

@@ -1,0 +1,75 @@
+"""The registered tools in memory: which of them provides a capability."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from penstock.errors import NotFound
+from penstock.runtime.clock import Clock
+from penstock.store.protocol import Store
+from penstock.store.rows import Tool
+from penstock.tools.contract import CallContext, ToolDefinition
+
+
+class Directory:
+    """Implements `penstock.tools.contract.ToolDirectory` over the store's tools."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._tools: dict[str, tuple[Tool, ToolDefinition]] = {}
+
+    async def load(self) -> None:
+        self._tools = {
+            tool.name: (tool, msgspec.json.decode(tool.body, type=ToolDefinition))
+            for tool in await self._store.list_tools()
+        }
+
+    async def tool_for(self, capability: str, context: CallContext) -> ToolDefinition | None:
+        """By weight among those that provide it; the same run gets the same tool while the set is the same."""
+        found = sorted(
+            (tool for _, tool in self._tools.values() if tool.capability == capability and tool.weight > 0),
+            key=lambda tool: tool.name,
+        )
+        total = sum(tool.weight for tool in found)
+        if not total:
+            return None
+        seed = blake2b(f"{context.run_id}\0{capability}".encode(), digest_size=8).digest()
+        place = int.from_bytes(seed, "big") % total
+        for tool in found:
+            place -= tool.weight
+            if place < 0:
+                return tool
+        raise AssertionError("the weights add up to the total")
+
+    async def put(self, definition: ToolDefinition) -> Tool:
+        """Registers or replaces a tool."""
+        before = self._tools.get(definition.name)
+        now = self._clock.now_ms()
+        created_at = before[0].created_at if before else now
+        tool = Tool(definition.name, definition.capability, created_at, now, msgspec.json.encode(definition))
+        await self._store.put_tool(tool)
+        self._tools[tool.name] = (tool, definition)
+        return tool
+
+    def get(self, name: str) -> Tool:
+        """Raises `NotFound`."""
+        if name not in self._tools:
+            raise NotFound(f"no tool named {name}")
+        return self._tools[name][0]
+
+    def tools(self) -> list[Tool]:
+        """Every tool by name."""
+        return [self._tools[name][0] for name in sorted(self._tools)]
+
+    def capabilities(self) -> dict[str, list[str]]:
+        """The tools that provide each capability, by name."""
+        found: dict[str, list[str]] = {}
+        for name in sorted(self._tools):
+            found.setdefault(self._tools[name][1].capability, []).append(name)
+        return dict(sorted(found.items()))
+
+    async def delete(self, name: str) -> None:
+        self.get(name)
+        await self._store.delete_tool(name)
+        del self._tools[name]

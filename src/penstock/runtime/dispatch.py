@@ -1,0 +1,203 @@
+"""Performs what turns asked for, after their commit: calls, each as a task of its own, under its key and deadline.
+
+A call lives in the state of its run; what is here can be lost at any moment and is begun again with the same key.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from penstock.errors import RUNTIME, TIMEOUT, Fault
+from penstock.kernel.commands import Invoke
+from penstock.kernel.messages import CallFinished, Message
+from penstock.kernel.values import Value
+from penstock.model.json_value import check_json
+from penstock.model.limits import MAX_VALUE_BYTES
+from penstock.model.workflow import WorkflowIdentity
+from penstock.runtime.call_context import RuntimeCallContext
+from penstock.runtime.clock import Clock
+from penstock.runtime.directory import Directory
+from penstock.runtime.evaluate import Evaluator
+from penstock.runtime.fill import fill_arguments
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.programs import Programs
+from penstock.runtime.secret_values import Secrets
+from penstock.tools.contract import Outcome, Performer
+
+Answer = Callable[[str, Message], None]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call on its way."""
+
+    run_id: str
+    workflow: WorkflowIdentity
+    invoke: Invoke
+
+
+class Dispatch:
+    """At most `most` calls under way; the others wait in order. A call for which there is no tool waits apart."""
+
+    def __init__(
+        self,
+        *,
+        performer: Performer,
+        directory: Directory,
+        programs: Programs,
+        evaluator: Evaluator,
+        secrets: Secrets,
+        clock: Clock,
+        metrics: Metrics,
+        log: structlog.stdlib.BoundLogger,
+        most: int,
+        answer: Answer,
+    ) -> None:
+        self._performer = performer
+        self._directory = directory
+        self._programs = programs
+        self._evaluator = evaluator
+        self._secrets = secrets
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+        self._most = most
+        self._answer = answer
+        self._queue: dict[str, Call] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._toolless: dict[str, Call] = {}
+        self._attempts: dict[str, int] = {}
+        self._stopped = False
+
+    def invoke(self, run_id: str, workflow: WorkflowIdentity, invoke: Invoke) -> None:
+        """Performs the call unless it is under way already."""
+        key = invoke.call_id
+        if key in self._queue or key in self._running or key in self._toolless or self._stopped:
+            return
+        self._queue[key] = Call(run_id, workflow, invoke)
+        self._pump()
+
+    def cancel(self, call_id: str) -> None:
+        """Stops the call, at whatever stage it is."""
+        self._queue.pop(call_id, None)
+        self._toolless.pop(call_id, None)
+        if (task := self._running.get(call_id)) is not None:
+            task.cancel()
+        self._measure()
+
+    def cancel_run(self, invokes: tuple[Invoke, ...]) -> None:
+        for invoke in invokes:
+            self.cancel(invoke.call_id)
+
+    def tools_changed(self) -> None:
+        """Tries every call again that had no tool."""
+        again, self._toolless = self._toolless, {}
+        self._queue.update(again)
+        self._pump()
+
+    def reason(self, call_id: str) -> str | None:
+        """Why a call has not begun, for people; None when it has, or is not here."""
+        if (call := self._toolless.get(call_id)) is not None:
+            name = _capability(call.invoke)
+            return f"no tool provides the capability {name!r}; waiting for one until the deadline"
+        return "waiting for a place among the calls under way" if call_id in self._queue else None
+
+    async def stop(self, grace_ms: int) -> None:
+        """Begins no more calls and gives those under way a short grace; recovery begins the others again."""
+        self._stopped = True
+        self._queue.clear()
+        self._toolless.clear()
+        tasks = set(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_ms / 1000)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _pump(self) -> None:
+        while self._queue and len(self._running) < self._most:
+            key = next(iter(self._queue))
+            call = self._queue.pop(key)
+            task = asyncio.create_task(self._perform(call))
+            self._running[key] = task
+            task.add_done_callback(lambda _, key=key: self._ended(key))
+        self._measure()
+
+    def _ended(self, key: str) -> None:
+        self._running.pop(key, None)
+        if not self._stopped:
+            self._pump()
+
+    def _measure(self) -> None:
+        self._metrics.calls_in_flight.set(len(self._running))
+        self._metrics.calls_waiting.set(len(self._queue) + len(self._toolless))
+
+    async def _perform(self, call: Call) -> None:
+        key = call.invoke.call_id
+        try:
+            outcome = await self._outcome(call)
+        except Exception as error:  # the bulkhead of a call
+            self._log.error("call failed inside the engine", run_id=call.run_id, call_id=key, exc_info=error)
+            detail = f"the call failed inside the engine: {type(error).__name__}"
+            outcome = Fault(RUNTIME, 500, "Call failed", detail, unknown_outcome=True)
+        if outcome is None:
+            return
+        fault = outcome if isinstance(outcome, Fault) else None
+        self._attempts.pop(key, None)
+        self._metrics.calls.labels(call.invoke.kind, "faulted" if fault else "completed").inc()
+        self._log.debug("call ended", run_id=call.run_id, reference=call.invoke.reference, call_id=key)
+        value = outcome if isinstance(outcome, Value) else None
+        self._answer(call.run_id, CallFinished(at=self._clock.now_ms(), call_id=key, output=value, fault=fault))
+
+    async def _outcome(self, call: Call) -> Outcome | None:
+        """None when the call is left alone: its deadline has passed, or it waits for a tool."""
+        invoke = call.invoke
+        if 0 < invoke.deadline_at <= self._clock.now_ms():
+            return None  # the kernel's own deadline speaks
+        program = await self._programs.get(call.workflow)
+        if program is None:
+            return Fault(RUNTIME, 500, "Call failed", "the definition of the workflow is gone")
+        filled = await fill_arguments(invoke, program.workflow, self._evaluator)
+        if isinstance(filled, Fault):
+            return filled
+        self._attempts[invoke.call_id] = attempt = self._attempts.get(invoke.call_id, 0) + 1
+        context = RuntimeCallContext(
+            run_id=call.run_id,
+            workflow=program.workflow,
+            attempt=attempt,
+            resources=await self._programs.resources(call.workflow),
+            secrets=self._secrets,
+            now_ms=self._clock.now_ms,
+            rendered=filled.rendered,
+        )
+        if invoke.kind == "capability" and await self._directory.tool_for(_capability(invoke), context) is None:
+            self._toolless[invoke.call_id] = call
+            self._log.info("call waits for a tool", run_id=call.run_id, capability=_capability(invoke))
+            return None
+        return _checked(await _in_time(self._performer.perform(invoke, filled.arguments, context), call, self._clock))
+
+
+async def _in_time(performing: Awaitable[Outcome], call: Call, clock: Clock) -> Outcome:
+    """The kernel's deadline cancels the call; this one only keeps a performer that ignores its own from staying."""
+    left_ms = call.invoke.deadline_at - clock.now_ms() if call.invoke.deadline_at else None
+    try:
+        async with asyncio.timeout(None if left_ms is None else left_ms / 1000 + 1):
+            return await performing
+    except TimeoutError:
+        return Fault(TIMEOUT, 408, "Timeout", "the call did not end in time", unknown_outcome=True)
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Fault):
+        return outcome
+    if outcome.size > MAX_VALUE_BYTES:
+        return Fault(RUNTIME, 500, "Answer too large", f"the answer is larger than {MAX_VALUE_BYTES} bytes")
+    if (reason := check_json(outcome.data)) is not None:
+        return Fault(RUNTIME, 500, "Answer not usable", f"the answer {reason}")
+    return outcome
+
+
+def _capability(invoke: Invoke) -> str:
+    arguments = invoke.arguments.data
+    return str(arguments.get("name")) if isinstance(arguments, dict) else ""

@@ -1,0 +1,386 @@
+"""The engine as servers, command lines and other programs use it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+
+from penstock.errors import CallerError, Conflict, NotFound, TooLarge
+from penstock.events.validation import parse_structured
+from penstock.kernel.messages import CancelRequested, Message, ResumeRequested, SuspendRequested
+from penstock.kernel.state import ENDED
+from penstock.model import limits
+from penstock.model.json_value import Json
+from penstock.model.workflow import WorkflowIdentity
+from penstock.runtime.clock import Clock, Ids, SystemClock, SystemIds
+from penstock.runtime.event_rows import event_row
+from penstock.runtime.live import Live
+from penstock.runtime.logs import make_log
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.opened import Opened
+from penstock.runtime.parts import Parts
+from penstock.runtime.retrying import RetryPoint
+from penstock.runtime.settings import Settings
+from penstock.runtime.task_rows import TaskView
+from penstock.runtime.views import (
+    CheckResult,
+    DeployResult,
+    EventView,
+    HistoryPage,
+    RunView,
+    StoredTool,
+    run_view,
+)
+from penstock.store.protocol import Store
+from penstock.store.rows import RunRow, StoredWorkflow, Tool
+from penstock.tools.contract import ToolDefinition
+
+
+class Engine:
+    """An engine over one store. Use it as an async context manager: inside the block it works, at its end it drains.
+
+    Every method answers from what is on disk, and returns after a change only when that is on disk. They raise
+    `CallerError` (4xx) for the caller's mistakes and `InfrastructureError` when the same may be tried again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        store: Store | None = None,
+        metrics: Metrics | None = None,
+        log: structlog.stdlib.BoundLogger | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = metrics or Metrics()
+        self._log = log or make_log(settings)
+        self._opened = Opened(settings, self.clock, ids or SystemIds(), self.metrics, self._log, store)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Opens the store, takes up what was left behind, and starts to work."""
+        await self._stack.enter_async_context(self._opened)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes no more requests, finishes turns under way, gives calls a short grace, and closes the store."""
+        await self._stack.aclose()
+
+    @property
+    def _parts(self) -> Parts:
+        return self._opened.parts
+
+    # Definitions
+
+    async def check(
+        self, document: str | bytes | dict[str, Json], *, notation: str | None = None, name: str = "document"
+    ) -> CheckResult:
+        """Everything that is to be said about a document; stores nothing."""
+        return await self._parts.definitions.check(document, notation=notation, name=name)
+
+    async def deploy(
+        self,
+        document: str | bytes | dict[str, Json],
+        *,
+        notation: str | None = None,
+        source_text: str | None = None,
+    ) -> DeployResult:
+        """Stores a workflow. Raises `Unprocessable` with diagnostics, `Conflict` for a version of other content."""
+        result = await self._parts.definitions.deploy(document, notation=notation, source_text=source_text)
+        if result.created:
+            stored = result.stored
+            self._log.info("workflow deployed", workflow=f"{stored.namespace}/{stored.name}:{stored.version}")
+        return result
+
+    async def get_workflow(self, namespace: str, name: str, version: str = "latest") -> StoredWorkflow:
+        """Raises `NotFound`."""
+        return await self._parts.definitions.get(namespace, name, version)
+
+    async def list_workflows(
+        self, *, namespace: str | None = None, after: tuple[str, str, str] | None = None, limit: int = 100
+    ) -> list[StoredWorkflow]:
+        """Ordered by (namespace, name, version) as text, after the one named."""
+        return await self._parts.store.list_workflows(namespace=namespace, after=after, limit=limit)
+
+    async def workflow_versions(self, namespace: str, name: str) -> list[StoredWorkflow]:
+        """Every version, without order."""
+        return await self._parts.store.workflow_versions(namespace, name)
+
+    async def delete_workflow(self, namespace: str, name: str, version: str) -> None:
+        """Hides a version; its runs go on. Raises `NotFound`."""
+        await self._parts.definitions.delete(namespace, name, version)
+
+    # Runs
+
+    async def start_run(
+        self,
+        namespace: str,
+        name: str,
+        version: str = "latest",
+        input: Json = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        at: int | None = None,
+    ) -> RunView:
+        """A new run, or the one that an earlier start with the same key made. `at` (ms UTC) starts it later."""
+        run_id = await self._parts.starting.start(
+            WorkflowIdentity(namespace, name, version),
+            input,
+            labels=dict(labels or {}),
+            idempotency_key=idempotency_key,
+            at=at,
+        )
+        return await self.get_run(run_id)
+
+    async def get_run(self, run_id: str) -> RunView:
+        """The run with its last tasks. Raises `NotFound`."""
+        live = await self._live(run_id)
+        tasks = await self._parts.history.last_tasks(run_id, live.state.version)
+        return run_view(live.run, live.state, self._with_reasons(live, tasks))
+
+    async def wait_run(self, run_id: str, timeout_s: float) -> RunView:
+        """The run when it has ended, or as it is after the time."""
+        with self._parts.watching.run(run_id) as moved:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while not (await self._live(run_id)).state.ended and not self._opened.closing:
+                        await moved.wait()
+                        moved.clear()
+            except TimeoutError:
+                pass
+        return await self.get_run(run_id)
+
+    async def list_runs(
+        self,
+        *,
+        status: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        before: str | None = None,
+        id_prefix: str | None = None,
+        limit: int = 100,
+    ) -> list[RunRow]:
+        """Newest first; `before` is the id to continue below."""
+        return await self._parts.store.list_runs(
+            status=status,
+            namespace=namespace,
+            name=name,
+            labels=labels,
+            since=since,
+            until=until,
+            before=before,
+            id_prefix=id_prefix,
+            limit=limit,
+        )
+
+    async def run_tasks(self, run_id: str, *, after: int = 0, limit: int = 100) -> list[TaskView]:
+        """Task runs in the order of entry, from the one behind the first `after`. Raises `NotFound`."""
+        live = await self._live(run_id)
+        return list(self._with_reasons(live, tuple(await self._parts.history.tasks(run_id, after, limit))))
+
+    async def history(self, run_id: str, after: int = 0, limit: int = 100) -> HistoryPage:
+        """Lifecycle events in order after a position. Raises `NotFound`."""
+        live = await self._live(run_id)
+        return await self._parts.history.page(run_id, live.state.workflow, after, limit)
+
+    async def state_at(self, run_id: str, seq: int) -> Json:
+        """The state after message `seq`; the newest for a higher one. Raises `NotFound`."""
+        live = await self._live(run_id)
+        return await self._parts.history.state_at(run_id, seq, live.state)
+
+    async def stream(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Json]]]:
+        """Lifecycle events with their positions: the history, then live; ends with the run. Raises `NotFound`."""
+        with self._parts.watching.run(run_id) as moved:
+            while True:
+                moved.clear()
+                live = await self._live(run_id)
+                async for position, event in self._parts.history.events(run_id, live.state.workflow, after):
+                    after = position
+                    yield position, event
+                if live.state.ended or self._opened.closing:
+                    return
+                await moved.wait()
+
+    async def cancel(self, run_id: str, reason: str = "") -> RunView:
+        """Ends the run. Raises `NotFound`, and `Conflict` when it has ended."""
+        return await self._control(run_id, CancelRequested(at=0, reason=reason))
+
+    async def suspend(self, run_id: str, reason: str = "") -> RunView:
+        """Holds the run; what it waits for goes on. Raises `NotFound`, and `Conflict` when it has ended."""
+        return await self._control(run_id, SuspendRequested(at=0, reason=reason))
+
+    async def resume(self, run_id: str, reason: str = "") -> RunView:
+        """Lets a held run go on. Raises `NotFound`, and `Conflict` when it has ended."""
+        return await self._control(run_id, ResumeRequested(at=0))
+
+    async def retry(self, run_id: str, from_reference: str | None = None) -> RunView:
+        """A new run that begins before a top-level task of an ended run: the one named, or that in which it ended.
+
+        Raises `NotFound`, `Conflict` for a run that has not ended, `Unprocessable` for another task.
+        """
+        live = await self._live(run_id)
+        if not live.state.ended:
+            raise Conflict(f"the run {run_id} is {live.state.status}; only ended runs can be retried")
+        started = await self._parts.history.started(run_id)
+        point = RetryPoint(started)
+        async for recorded in self._parts.history.recorded(run_id):
+            point.take(recorded)
+        reference = from_reference if from_reference is not None else point.default(live.state)
+        resume = None if reference is None else point.before(reference, run_id)
+        return await self.get_run(await self._parts.starting.retry(live.run, started, resume))
+
+    async def delete_run(self, run_id: str) -> None:
+        """Deletes an ended run with all that belongs to it. Raises `NotFound`, `Conflict` when it has not ended."""
+        live = await self._live(run_id)
+        if not live.state.ended:
+            raise Conflict(f"the run {run_id} is {live.state.status}; cancel it first")
+        await self._parts.store.delete_runs([run_id])
+
+    async def delete_runs(self, run_ids: list[str]) -> int:
+        """Deletes those that have ended; returns how many."""
+        return await self._parts.store.delete_runs(run_ids)
+
+    # Events
+
+    async def publish(self, events: list[dict[str, Json]]) -> int:
+        """Takes events in, each (source, id) once; returns how many were new, when they are on disk."""
+        if len(events) > limits.MAX_EVENTS_PER_BATCH:
+            raise TooLarge(f"a batch has at most {limits.MAX_EVENTS_PER_BATCH} events")
+        now = self.clock.now_ms()
+        rows = [event_row(parse_structured(event), now) for event in events]
+        if any(len(row.body) > limits.MAX_VALUE_BYTES for row in rows):
+            raise TooLarge(f"an event has at most {limits.MAX_VALUE_BYTES} bytes")
+        stored = [row for row in await self._parts.store.put_events(rows) if row is not None]
+        self.metrics.events_in.inc(len(stored))
+        self._parts.router.notice(stored)
+        return len(stored)
+
+    async def list_events(
+        self,
+        *,
+        type: str | None = None,
+        source: str | None = None,
+        subject: str | None = None,
+        run: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[EventView]:
+        """Newest first. `run`: published by or delivered to that run."""
+        rows = await self._parts.store.list_events(
+            type=type, source=source, subject=subject, run=run, before=before, limit=limit
+        )
+        return [EventView(row.seq, msgspec.json.decode(row.body)) for row in rows]
+
+    async def stream_events(self, *, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Json]]]:
+        """Events as they come, with their place in the order of ingestion; from `after` on, or from now."""
+        with self._parts.watching.events() as came:
+            if after is None:
+                newest = await self.list_events(limit=1)
+                after = newest[0].seq if newest else 0
+            while not self._opened.closing:
+                came.clear()
+                for view in await self._newer(after):
+                    after = view.seq
+                    yield view.seq, view.event
+                await came.wait()
+
+    async def _newer(self, after: int) -> list[EventView]:
+        found: list[EventView] = []
+        before: int | None = None
+        while page := await self.list_events(before=before, limit=limits.MAX_PAGE_ITEMS):
+            found += [view for view in page if view.seq > after]
+            before = page[-1].seq
+            if before <= after or len(found) > limits.MAX_LISTEN_EVENTS:
+                break
+        return found[::-1]
+
+    # Tools and secrets
+
+    async def put_tool(self, definition: ToolDefinition) -> StoredTool:
+        """Registers or replaces a tool; calls that waited for one like it begin."""
+        tool = await self._parts.directory.put(definition)
+        self._parts.dispatch.tools_changed()
+        self._log.info("tool registered", tool=tool.name, capability=tool.capability)
+        return _stored_tool(tool)
+
+    async def get_tool(self, name: str) -> StoredTool:
+        """Raises `NotFound`."""
+        return _stored_tool(self._parts.directory.get(name))
+
+    async def list_tools(self) -> list[StoredTool]:
+        """Every tool, by name."""
+        return [_stored_tool(tool) for tool in self._parts.directory.tools()]
+
+    async def delete_tool(self, name: str) -> None:
+        """Raises `NotFound`."""
+        await self._parts.directory.delete(name)
+
+    async def capabilities(self) -> dict[str, list[str]]:
+        """The tools that provide each capability, by name."""
+        return self._parts.directory.capabilities()
+
+    async def put_secret(self, name: str, value: Json) -> None:
+        """Stores or replaces a secret, sealed."""
+        if not 0 < len(name) <= limits.MAX_NAME_CHARACTERS:
+            raise CallerError(f"the name of a secret has 1 to {limits.MAX_NAME_CHARACTERS} characters")
+        await self._parts.secrets.put(name, value)
+
+    async def list_secrets(self) -> list[str]:
+        """The names; values never leave the engine."""
+        return self._parts.secrets.names()
+
+    async def delete_secret(self, name: str) -> None:
+        """Raises `NotFound`."""
+        await self._parts.secrets.delete(name)
+
+    # Inside
+
+    async def _live(self, run_id: str) -> Live:
+        live = await self._parts.live.get(run_id)
+        if live is None:
+            raise NotFound(f"there is no run {run_id}")
+        return live
+
+    async def _control(self, run_id: str, message: Message) -> RunView:
+        live = await self._live(run_id)
+        if live.state.status in ENDED:
+            raise Conflict(f"the run {run_id} is {live.state.status}")
+        result = await self._parts.turns.ask(run_id, message)
+        if result.state is None:
+            raise NotFound(f"there is no run {run_id}")
+        if result.stale and result.state.ended:
+            raise Conflict(f"the run {run_id} is {result.state.status}")
+        return await self.get_run(run_id)
+
+    def _with_reasons(self, live: Live, tasks: tuple[TaskView, ...]) -> tuple[TaskView, ...]:
+        """Tasks that wait for a tool say so."""
+        reasons = {
+            invoke.entry: reason
+            for invoke in live.state.calls
+            if (reason := self._parts.dispatch.reason(invoke.call_id)) is not None
+        }
+        if not reasons:
+            return tasks
+        return tuple(
+            msgspec.structs.replace(task, reason=reasons[task.entry])
+            if task.entry in reasons and not task.ended_at
+            else task
+            for task in tasks
+        )
+
+
+def _stored_tool(tool: Tool) -> StoredTool:
+    return StoredTool(msgspec.json.decode(tool.body, type=ToolDefinition), tool.created_at, tool.updated_at)

@@ -1,0 +1,213 @@
+"""Brings events to the runs that listen, in the order in which they were taken in.
+
+Events and listeners cannot miss each other. A turn makes its filters known before it commits, and looks back over
+kept events after; the router reads the store's events after their commit and the store's listeners after that.
+Whichever commits later sees the other, and the store gives one event to one run at most once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from penstock.errors import InfrastructureError
+from penstock.kernel.commands import Subscribe
+from penstock.kernel.messages import EventArrived, EventMatch
+from penstock.kernel.topics import EventTopic
+from penstock.kernel.values import Value
+from penstock.model.json_value import Json
+from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_EVENTS_PER_ROUTING, MAX_LOOK_BACK_EVENTS
+from penstock.runtime.clock import Clock
+from penstock.runtime.envelopes import pack_message
+from penstock.runtime.inbox import Inbox
+from penstock.runtime.listeners import Listeners
+from penstock.runtime.mail import Queued
+from penstock.runtime.matching import Matching
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.turns import Turns
+from penstock.runtime.watching import Watching
+from penstock.store.protocol import Store
+from penstock.store.rows import EventRow
+
+_Found = dict[str, tuple[EventMatch, ...]]
+
+
+class Router:
+    """One task routes, so that the order of ingestion is the order of delivery."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        listeners: Listeners,
+        matching: Matching,
+        inbox: Inbox,
+        turns: Turns,
+        clock: Clock,
+        metrics: Metrics,
+        watching: Watching,
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._store = store
+        self._listeners = listeners
+        self._matching = matching
+        self._inbox = inbox
+        self._turns = turns
+        self._clock = clock
+        self._metrics = metrics
+        self._watching = watching
+        self._log = log
+        self._some = asyncio.Event()
+        self._expiry: dict[str, int] = {}
+        self._known_since = False
+
+    def notice(self, rows: Sequence[EventRow]) -> None:
+        """Events were committed."""
+        for row in rows:
+            self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
+        if rows:
+            self._some.set()
+            self._watching.event_came()
+
+    def look_again(self) -> None:
+        """There may be events that nobody noticed."""
+        self._known_since = False
+        self._some.set()
+
+    async def run(self) -> None:
+        """Routes for ever. What fails because of the store is tried again."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            try:
+                await self._remember()
+                while rows := await self._store.unrouted_events(MAX_EVENTS_PER_ROUTING):
+                    for row in rows:
+                        await self._route(row)
+            except InfrastructureError as error:
+                self._log.warning("events wait", reason=str(error))
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+                self._some.set()
+            except Exception as error:  # bulkhead: routing goes on with the next notice
+                self._log.error("routing failed", exc_info=error)
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+                self._some.set()
+
+    async def _remember(self) -> None:
+        """Which types of events are still kept, so that looking back can be spared where nothing is."""
+        if self._known_since:
+            return
+        self._known_since = True
+        after = 0
+        while True:
+            rows = await self._store.events_since(
+                now=self._clock.now_ms(), type=None, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
+            )
+            for row in rows:
+                self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
+            if len(rows) < MAX_LOOK_BACK_EVENTS:
+                return
+            after = rows[-1].seq
+
+    async def start(self) -> None:
+        """Learns the filters that somebody listens with, and routes what was not routed before."""
+        await self._listeners.refresh(await self._store.subscription_topics())
+        await self._remember()
+        self._some.set()
+
+    async def _route(self, row: EventRow) -> None:
+        event: dict[str, Json] = msgspec.json.decode(row.body)
+        try:
+            found = await self._matching.matches(event, self._listeners.candidates(event))
+        except InfrastructureError:
+            raise
+        except Exception as error:  # bulkhead: an event that cannot be matched goes to nobody, once
+            self._log.error("event cannot be matched", event_type=row.type, event_seq=row.seq, exc_info=error)
+            found = {}
+        await self._deliver(row, event, found, routed=True)
+        self._metrics.events_routed.inc()
+
+    async def _deliver(self, row: EventRow, event: Json, found: _Found, *, routed: bool) -> None:
+        value, now = Value(json=row.body), self._clock.now_ms()
+        messages = [
+            (run_id, pack_message(EventArrived(at=now, event=value, matches=matches), row.expires_at))
+            for run_id, matches in found.items()
+        ]
+        if messages or routed:
+            self._inbox.take(await self._store.deliver(row.seq, messages, routed=routed))
+
+    # Listeners that come late
+
+    def before(self, topics: Sequence[EventTopic]) -> None:
+        """Makes filters known before the turn that listens with them is committed."""
+        for topic in topics:
+            self._listeners.add(topic)
+
+    def may_have(self, subscribe: Sequence[Subscribe]) -> list[EventTopic]:
+        """Of the filters of these listeners, those for which an event may be kept."""
+        topics = {name: self._listeners.topic(name) for name in {command.topic for command in subscribe}}
+        now = self._clock.now_ms()
+        kept = {type_ for type_, until in self._expiry.items() if until > now}
+        if len(kept) < len(self._expiry) // 2:
+            self._expiry = {type_: self._expiry[type_] for type_ in kept}
+        return [topic for topic in topics.values() if topic and (topic.type in kept or (topic.type is None and kept))]
+
+    async def look_back(self, run_id: str, topics: Sequence[EventTopic]) -> None:
+        """Offers kept events to the new listeners of a run."""
+        for type_ in {topic.type for topic in topics}:
+            of_type = [topic for topic in topics if topic.type == type_]
+            after = 0
+            while True:
+                rows = await self._store.events_since(
+                    now=self._clock.now_ms(), type=type_, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
+                )
+                for row in rows:
+                    await self._offer(run_id, row, of_type)
+                if len(rows) < MAX_LOOK_BACK_EVENTS:
+                    break
+                after = rows[-1].seq
+
+    async def _offer(self, run_id: str, row: EventRow, topics: Sequence[EventTopic]) -> None:
+        event: dict[str, Json] = msgspec.json.decode(row.body)
+        found = await self._matching.matches(event, topics, lambda listener: listener.run_id == run_id)
+        if found:
+            await self._deliver(row, event, found, routed=False)
+
+    # Events that were delivered before their listener was there
+
+    async def offer_held(self, run_id: str) -> None:
+        """Offers the events that a run did not take to those of its listeners that have not seen them."""
+        now = self._clock.now_ms()
+        items = self._turns.boxes.release_held(run_id)
+        self._turns.discard([item for item in items if item.expires_at <= now])
+        still: list[Queued] = []
+        for item in (item for item in items if item.expires_at > now):
+            again = await self._again(run_id, item)
+            if again is None:
+                still.append(item)
+            else:
+                self._turns.boxes.add(run_id, again)
+        self._turns.discard(self._turns.boxes.hold(run_id, still))
+
+    async def _again(self, run_id: str, item: Queued) -> Queued | None:
+        message = item.message
+        assert isinstance(message, EventArrived)
+        event: dict[str, Json] = message.event.data
+        seen = item.offered | {(match.entry, match.filter) for match in message.matches}
+        found = await self._matching.matches(
+            event,
+            self._listeners.candidates(event),
+            lambda row: row.run_id == run_id and (row.entry, row.filter) not in seen,
+        )
+        if run_id not in found:
+            return None
+        offered = EventArrived(at=message.at, event=message.event, matches=found[run_id])
+        return Queued(offered, item.inbox_seq, item.expires_at, offered=seen)
+
+    async def sweep(self) -> None:
+        """Forgets filters that nobody listens with any more, and held events whose time has ended."""
+        self._listeners.begin_refresh()
+        await self._listeners.refresh(await self._store.subscription_topics())
+        for run_id in self._turns.boxes.holding():
+            await self.offer_held(run_id)

@@ -1,0 +1,119 @@
+"""An engine's life: open the store, recover, work, drain, close."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from penstock.errors import InfrastructureError
+from penstock.model.limits import COMMIT_BACKOFF_MS, EVENT_EXPIRY_PAGE, GRACE_MS, TIMER_WINDOW_MS
+from penstock.runtime.clock import Clock, Ids
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.parts import Parts, assemble
+from penstock.runtime.recovery import recover
+from penstock.runtime.settings import Settings, read_secrets_file
+from penstock.store import open_store
+from penstock.store.protocol import Store
+from penstock.store.vault import open_vault
+
+
+class Opened:
+    """The parts while the engine is open, and the loops that keep them going."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        log: structlog.stdlib.BoundLogger,
+        store: Store | None,
+    ) -> None:
+        self.closing = False
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self._log = log
+        self._store = store
+        self._parts: Parts | None = None
+        self._loops: list[asyncio.Task[None]] = []
+
+    @property
+    def parts(self) -> Parts:
+        if self._parts is None:
+            raise InfrastructureError("the engine is not open")
+        return self._parts
+
+    async def __aenter__(self) -> Self:
+        store = self._store or open_store(self._settings.store_url)
+        await store.open()
+        try:
+            parts = assemble(
+                self._settings,
+                store=store,
+                vault=open_vault(self._settings),
+                clock=self._clock,
+                ids=self._ids,
+                metrics=self._metrics,
+                log=self._log,
+            )
+        except BaseException:
+            await store.close()
+            raise
+        try:
+            await recover(parts, self._log)
+            if self._settings.secrets:
+                for name, value in read_secrets_file(self._settings.secrets).items():
+                    await parts.secrets.put(name, value)
+            self._start(parts)
+        except BaseException:
+            await self._shut(parts)
+            raise
+        self._parts = parts
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        parts = self.parts
+        self.closing = True
+        parts.watching.close()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await parts.dispatch.stop(GRACE_MS)
+        await parts.turns.stop(GRACE_MS)
+        await self._shut(parts)
+        self._log.info("stopped")
+
+    def _start(self, parts: Parts) -> None:
+        parts.turns.start()
+        for run in (parts.inbox.run, parts.router.run, parts.timers.run, lambda: self._sweep(parts)):
+            self._loops.append(asyncio.create_task(self._kept(run)))
+
+    async def _shut(self, parts: Parts) -> None:
+        with suppress(Exception):
+            await parts.evaluator.stop()
+        with suppress(Exception):
+            await parts.client.close()
+        await parts.store.close()
+
+    async def _sweep(self, parts: Parts) -> None:
+        """The slow net: forgets what is over."""
+        while True:
+            await self._clock.sleep_until(self._clock.now_ms() + TIMER_WINDOW_MS)
+            await parts.router.sweep()
+            await parts.store.expire_events(self._clock.now_ms(), EVENT_EXPIRY_PAGE)
+
+    async def _kept(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Bulkhead: a loop that fails is begun again."""
+        while True:
+            try:
+                await run()
+            except Exception as error:
+                self._log.error("loop failed", exc_info=error)
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
