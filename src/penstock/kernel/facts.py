@@ -1,7 +1,7 @@
 """What happened, for people and subscribers. A fact is a lifecycle event of the DSL in compact form.
 
 `io.serverlessworkflow.workflow.<verb>.v1` and `io.serverlessworkflow.task.<verb>.v1` are made from them by
-`penstock.kernel.lifecycle`. `task.skipped` and `run.ignored` (a stale message) are Penstock's own.
+`penstock.kernel.lifecycle`. `task.skipped` is Penstock's own.
 """
 
 from typing import Literal
@@ -21,7 +21,6 @@ FactType = Literal[
     "run.cancelled",
     "run.faulted",
     "run.completed",
-    "run.ignored",
     "task.created",
     "task.started",
     "task.suspended",

@@ -24,9 +24,8 @@ _INSTANTS: Final = {
     "created": "createdAt",
     "retried": "retriedAt",
     "skipped": "skippedAt",
-    "ignored": "ignoredAt",
 }
-_OWN: Final = frozenset({"task.skipped", "run.ignored"})
+_OWN: Final = frozenset({"task.skipped"})
 
 
 def to_cloudevent(fact: Fact, *, run_id: str, workflow: WorkflowIdentity, seq: int, index: int) -> dict[str, Json]:
