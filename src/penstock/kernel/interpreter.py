@@ -168,6 +168,7 @@ def _suspend(machine: Machine, reason: str) -> bool:
         return False
     machine.status = "suspended"
     machine.record("run.suspended", detail=reason or None)
+    machine.record_all("task.suspended")
     return True
 
 
@@ -176,4 +177,5 @@ def _resume(machine: Machine) -> bool:
         return False
     machine.status = "running"
     machine.record("run.resumed")
+    machine.record_all("task.resumed")
     return True

@@ -240,6 +240,12 @@ class Machine:
             )
         )
 
+    def record_all(self, type_: FactType) -> None:
+        """Adds a fact of every live task run."""
+        for frame in self.frames.values():
+            if frame.entry != ROOT:
+                self.record(type_, frame, self.node(frame))
+
     def variables(self, frame: Frame, names: Collection[str], output: Value | None = None) -> dict[str, Value]:
         """The values of those variables that are defined here; secrets never are."""
         return find_variables(self, frame, names, output)
