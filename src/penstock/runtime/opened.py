@@ -9,15 +9,15 @@ from typing import Self
 import structlog
 
 from penstock.errors import InfrastructureError
-from penstock.model.limits import COMMIT_BACKOFF_MS, EVENT_EXPIRY_PAGE, GRACE_MS, TIMER_WINDOW_MS
+from penstock.model.limits import COMMIT_BACKOFF_MS, EVENT_EXPIRY_PAGE, GRACE_MS, MAX_STORED_EVENT_MS, TIMER_WINDOW_MS
 from penstock.runtime.clock import Clock, Ids
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.parts import Parts, assemble
 from penstock.runtime.recovery import recover
 from penstock.runtime.settings import Settings, read_secrets_file
-from penstock.store import open_store
+from penstock.store import Vault, load_key, open_store
 from penstock.store.protocol import Store
-from penstock.store.vault import open_vault
+from penstock.store.vault import KEY_BYTES, KEY_VARIABLE
 
 
 class Opened:
@@ -55,7 +55,7 @@ class Opened:
             parts = assemble(
                 self._settings,
                 store=store,
-                vault=open_vault(self._settings),
+                vault=_vault(self._settings, self._ids),
                 clock=self._clock,
                 ids=self._ids,
                 metrics=self._metrics,
@@ -107,7 +107,9 @@ class Opened:
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + TIMER_WINDOW_MS)
             await parts.router.sweep()
-            await parts.store.expire_events(self._clock.now_ms(), EVENT_EXPIRY_PAGE)
+            before = self._clock.now_ms() - MAX_STORED_EVENT_MS
+            while await parts.store.expire_events(before, EVENT_EXPIRY_PAGE) == EVENT_EXPIRY_PAGE:
+                pass
 
     async def _kept(self, run: Callable[[], Awaitable[None]]) -> None:
         """Bulkhead: a loop that fails is begun again."""
@@ -117,3 +119,10 @@ class Opened:
             except Exception as error:
                 self._log.error("loop failed", exc_info=error)
                 await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+
+
+def _vault(settings: Settings, ids: Ids) -> Vault:
+    """The vault of the store. One in memory needs no key that outlives it."""
+    if settings.in_memory and not settings.key:
+        return Vault((ids.entropy() + ids.entropy())[:KEY_BYTES])
+    return Vault(load_key(settings.key_path, {KEY_VARIABLE: settings.key}))

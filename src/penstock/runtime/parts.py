@@ -20,13 +20,14 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.opening import Opening
 from penstock.runtime.pinning import Pinning
 from penstock.runtime.programs import Programs
-from penstock.runtime.secret_values import Secrets, Vault
+from penstock.runtime.secret_values import Secrets
 from penstock.runtime.settings import Settings
 from penstock.runtime.starting import Starting
 from penstock.runtime.timers import Timers
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
 from penstock.runtime.workers import ExpressionWorkers
+from penstock.store import Vault
 from penstock.store.protocol import Store
 from penstock.tools.http_client import HttpClient
 from penstock.tools.performer import HttpTools

@@ -1,7 +1,5 @@
 """The secrets of this engine in memory. They lie sealed in the store, and leave this object only to be used."""
 
-from typing import Protocol
-
 import msgspec
 
 from penstock.errors import NotFound, TooLarge
@@ -9,16 +7,9 @@ from penstock.model.json_value import Json
 from penstock.model.limits import MAX_SECRET_BYTES
 from penstock.model.workflow import Workflow
 from penstock.runtime.masking import Mask
+from penstock.store import Vault
 from penstock.store.protocol import Store
 from penstock.tools.contract import SecretUnavailable
-
-
-class Vault(Protocol):
-    """Seals what the store keeps; bound to the secret's name, so that sealed values cannot be exchanged."""
-
-    def seal(self, name: str, plain: bytes) -> bytes: ...
-
-    def unseal(self, name: str, sealed: bytes) -> bytes: ...
 
 
 class Secrets:
@@ -33,14 +24,14 @@ class Secrets:
     async def load(self) -> None:
         """Reads and unseals every secret. Raises what the vault raises when the key is not theirs."""
         sealed = await self._store.get_secrets()
-        self._values = {name: msgspec.json.decode(self._vault.unseal(name, one)) for name, one in sealed.items()}
+        self._values = {name: self._vault.open(name, one) for name, one in sealed.items()}
         self.mask = Mask(self._values.values())
 
     async def put(self, name: str, value: Json) -> None:
         plain = msgspec.json.encode(value)
         if len(plain) > MAX_SECRET_BYTES:
             raise TooLarge(f"the secret is larger than {MAX_SECRET_BYTES} bytes")
-        await self._store.put_secret(name, self._vault.seal(name, plain))
+        await self._store.put_secret(name, self._vault.seal(name, value))
         self._values[name] = msgspec.json.decode(plain)
         self.mask = Mask(self._values.values())
 
