@@ -53,9 +53,7 @@ class Client:
         if media:
             given["Content-Type"] = media
         url = URL(self.base_url + path, encoded=True)
-        async with self._session.request(
-            method, url, data=data, headers=given, allow_redirects=False
-        ) as response:
+        async with self._session.request(method, url, data=data, headers=given, allow_redirects=False) as response:
             content = await response.read()
             is_json = response.content_type.endswith("json")
             shown = json.loads(content) if content and is_json else content.decode() or None
@@ -79,9 +77,7 @@ class Client:
             assert response.status == 200, await response.text()
             yield _frames(response)
 
-    async def frames(
-        self, path: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[tuple[str, Json]]:
+    async def frames(self, path: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[str, Json]]:
         """The (id, data) of a stream's events until its end."""
         async with self.opened(path, headers) as told:
             async for frame in told:
@@ -90,10 +86,7 @@ class Client:
     async def until_ended(self, run_id: str) -> Json:
         """The run, once its stream has told of its end."""
         async for _, event in self.frames(f"/api/v1/runs/{run_id}/stream"):
-            if (
-                event["type"].startswith("io.serverlessworkflow.workflow.")
-                and event["type"].split(".")[3] in ENDED
-            ):
+            if event["type"].startswith("io.serverlessworkflow.workflow.") and event["type"].split(".")[3] in ENDED:
                 break
         return (await self.get(f"/api/v1/runs/{run_id}")).body
 
@@ -115,9 +108,7 @@ async def client_of(base_url: str, *, token: str = "") -> AsyncIterator[Client]:
     """A client whose connections close with the block."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    async with aiohttp.ClientSession(
-        timeout=timeout, headers=headers, skip_auto_headers=["Content-Type"]
-    ) as session:
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers, skip_auto_headers=["Content-Type"]) as session:
         yield Client(base_url, session)
 
 

@@ -57,8 +57,6 @@ async def raw_exchange(base_url: str, request: bytes) -> bytes:
 
 def chunked_post(path: str, body: bytes) -> bytes:
     """A POST of JSON whose length is not said in advance."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
     chunk = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
     return head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunk

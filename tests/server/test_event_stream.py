@@ -29,7 +29,7 @@ class Source:
 
 
 async def test_items_heartbeats_and_end() -> None:
-    source, streams = Source(), Streams(heartbeat_ms=10)
+    source, streams = Source(), Streams(asyncio.Event(), heartbeat_ms=10)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return await streams.send(request, source.items())
@@ -49,7 +49,7 @@ async def test_items_heartbeats_and_end() -> None:
 
 
 async def test_a_reader_that_leaves_frees_its_place() -> None:
-    source, streams = Source(), Streams(most=1, heartbeat_ms=5)
+    source, streams = Source(), Streams(asyncio.Event(), most=1, heartbeat_ms=5)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return await streams.send(request, source.items())
@@ -66,7 +66,8 @@ async def test_a_reader_that_leaves_frees_its_place() -> None:
 
 
 async def test_closing_ends_streams() -> None:
-    source, streams = Source(), Streams()
+    source, closing = Source(), asyncio.Event()
+    streams = Streams(closing)
 
     async def handler(request: web.Request) -> web.StreamResponse:
         return await streams.send(request, source.items())
@@ -77,6 +78,6 @@ async def test_closing_ends_streams() -> None:
         client.get(f"{base}/x") as response,
     ):
         await response.content.readuntil(b"\n\n")
-        streams.close()
+        closing.set()
         assert await response.read() == b""
         await source.closed.wait()

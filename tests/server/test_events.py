@@ -85,8 +85,6 @@ async def test_the_stream_tells_of_events_as_they_come(client: Client) -> None:
     # The stream is open once its headers came; what is published then must be in it.
     async with client.opened("/api/v1/events/stream?type=test.go") as told:
         for number, kind in ((1, "other"), (2, "test.go")):
-            await client.send(
-                "POST", "/api/v1/events", text=json.dumps(event(number, type=kind)), media=STRUCTURED
-            )
+            await client.send("POST", "/api/v1/events", text=json.dumps(event(number, type=kind)), media=STRUCTURED)
         first = await anext(told)
     assert first[1]["id"] == "e2"

@@ -162,7 +162,7 @@ async def test_bad_starts_are_named(client: Client, query: str) -> None:
 
 
 async def test_an_input_beyond_the_limit_is_413(client: Client) -> None:
-    await client.deploy(workflow("large", [{"nothing": {"set": {}}}]))
+    await client.deploy(workflow("large", [{"nothing": {"set": {"done": True}}}]))
     path = "/api/v1/workflows/tests/large/runs?wait=20"
     assert (await client.post(path, "x" * (MAX_VALUE_BYTES - 2))).status == 200
     answer = await client.post(path, "x" * (MAX_VALUE_BYTES - 1))
@@ -193,9 +193,7 @@ async def test_retry_makes_a_new_run(client: Client, tool: HttpTool) -> None:
 
 
 async def test_history_state_and_tasks(client: Client) -> None:
-    run = await started(
-        client, "seen", [*DOUBLE, {"more": {"set": {"more": True}}}], {"number": 1}, "?wait=20"
-    )
+    run = await started(client, "seen", [*DOUBLE, {"more": {"set": {"more": True}}}], {"number": 1}, "?wait=20")
     path = f"/api/v1/runs/{run['id']}"
     history = (await client.get(f"{path}/history")).body["items"]
     assert history[0]["type"] == "io.serverlessworkflow.workflow.started.v1"

@@ -28,7 +28,7 @@ async def test_health_readiness_and_version(client: Client) -> None:
 
 
 async def test_metrics_are_prometheus_text(client: Client) -> None:
-    await client.deploy(workflow("counted", [{"nothing": {"set": {}}}]))
+    await client.deploy(workflow("counted", [{"nothing": {"set": {"done": True}}}]))
     await client.post("/api/v1/workflows/tests/counted/runs?wait=20", {})
     answer = await client.get("/metrics")
     assert answer.media == "text/plain"
@@ -36,7 +36,7 @@ async def test_metrics_are_prometheus_text(client: Client) -> None:
 
 
 async def test_the_page_is_self_contained_and_escapes(client: Client) -> None:
-    await client.deploy(workflow("shown", [{"nothing": {"set": {}}}]))
+    await client.deploy(workflow("shown", [{"nothing": {"set": {"done": True}}}]))
     run = (await client.post("/api/v1/workflows/tests/shown/runs?wait=20", {})).body
     answer = await client.get("/docs")
     assert (answer.status, answer.media) == (200, "text/html")

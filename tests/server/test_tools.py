@@ -17,7 +17,8 @@ TOOL = {
 async def test_register_read_replace_forget(client: Client) -> None:
     created = await client.post("/api/v1/tools", TOOL)
     assert created.status == 201
-    assert TOOL.items() <= created.body.items()
+    assert {name: created.body[name] for name in ("name", "capability")} == {"name": "upper", "capability": "shout"}
+    assert TOOL["transport"].items() <= created.body["transport"].items()
     assert (await client.post("/api/v1/tools", TOOL)).status == 200
     assert (await client.post("/api/v1/tools", {**TOOL, "capability": "other"})).status == 409
     assert (await client.get("/api/v1/tools/upper")).body["capability"] == "shout"

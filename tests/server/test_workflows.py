@@ -55,9 +55,7 @@ async def test_yaml_is_read_and_mistakes_have_places(client: Client) -> None:
     assert good.status == 201
     bad = await client.send("POST", "/api/v1/workflows", text=WRONG_YAML, media="application/yaml")
     assert (bad.status, bad.media) == (422, PROBLEM)
-    assert any(
-        error["line"] in (7, 8) and error["pointer"].startswith("/do/0") for error in bad.body["errors"]
-    )
+    assert any(error["line"] in (7, 8) and error["pointer"].startswith("/do/0") for error in bad.body["errors"])
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "{}", "a: b: c", '{"document": 1}', "\x00", "*a", "- 1"])

@@ -65,14 +65,10 @@ def _bears(request: web.Request, expected: bytes) -> bool:
 async def _local_guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     host = _host_of(f"http://{request.headers.get('Host', '')}")
     if host is None or not is_loopback(host):
-        raise Forbidden(
-            "without a token this server answers to localhost only: the Host header names another host"
-        )
+        raise Forbidden("without a token this server answers to localhost only: the Host header names another host")
     origin = request.headers.get("Origin")
     if origin is not None and not is_loopback(_host_of(origin) or ""):
-        raise Forbidden(
-            "without a token this server refuses requests that another site's page makes (Origin header)"
-        )
+        raise Forbidden("without a token this server refuses requests that another site's page makes (Origin header)")
     return await handler(request)
 
 

@@ -29,6 +29,7 @@ from penstock.server.endpoints import Endpoint, register
 from penstock.server.event_stream import Streams
 from penstock.server.openapi import openapi_document
 from penstock.server.problems import problem_answers
+from penstock.server.waiting import Waiting
 from penstock.store.protocol import Store
 
 
@@ -41,23 +42,24 @@ class RunningServer:
 
 
 def build_app(engine: Engine, settings: Settings) -> web.Application:
-    """The whole interface over an open engine. Its streams end when the application shuts down."""
-    streams = Streams()
-    endpoints = _endpoints(engine, streams, settings)
+    """The whole interface over an open engine. Streams and waits end when the application shuts down."""
+    closing = asyncio.Event()
+    endpoints = _endpoints(engine, closing, settings)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers, access_guard(settings.token or None)]
     )
     register(app, endpoints)
     app.on_response_prepare.append(_add_headers)
 
-    async def end_streams(_: web.Application) -> None:
-        streams.close()
+    async def end_waits(_: web.Application) -> None:
+        closing.set()
 
-    app.on_shutdown.append(end_streams)
+    app.on_shutdown.append(end_waits)
     return app
 
 
-def _endpoints(engine: Engine, streams: Streams, settings: Settings) -> Sequence[Endpoint]:
+def _endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) -> Sequence[Endpoint]:
+    streams, waiting = Streams(closing), Waiting(engine, closing)
     endpoints: list[Endpoint] = []
     documents: list[Json] = []
 
@@ -68,12 +70,12 @@ def _endpoints(engine: Engine, streams: Streams, settings: Settings) -> Sequence
 
     endpoints += SystemApi(engine, penstock.__version__, document, lambda: endpoints).endpoints()
     endpoints += WorkflowsApi(engine).endpoints()
-    endpoints += StartsApi(engine).endpoints()
+    endpoints += StartsApi(engine, waiting).endpoints()
     endpoints += RunsApi(engine, streams).endpoints()
     endpoints += EventsApi(engine, streams).endpoints()
     endpoints += ToolsApi(engine).endpoints()
     endpoints += SecretsApi(engine).endpoints()
-    endpoints += MachineryApi(engine).endpoints()
+    endpoints += MachineryApi(engine, waiting).endpoints()
     endpoints += absent_endpoints()
     return endpoints
 
@@ -93,10 +95,8 @@ async def serve(settings: Settings, *, store: Store | None = None) -> AsyncGener
     """
     require_safe_binding(settings.host, settings.token or None)
     with _listening(settings.host, settings.port) as listener:
-        async with _open_engine(settings, store) as engine:
-            runner = web.AppRunner(
-                build_app(engine, settings), access_log=None, shutdown_timeout=SHUTDOWN_MS / 1000
-            )
+        async with Engine(settings, store=store) as engine:
+            runner = web.AppRunner(build_app(engine, settings), access_log=None, shutdown_timeout=SHUTDOWN_MS / 1000)
             await runner.setup()
             try:
                 await web.SockSite(runner, listener).start()

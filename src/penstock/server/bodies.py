@@ -48,9 +48,7 @@ async def read_object(request: web.Request, default: dict[str, Json] | None = No
 
 def require_json(request: web.Request) -> None:
     if not is_json(media := media_type(request)):
-        raise UnsupportedMedia(
-            f"the body must be application/json, not {media[:100] or 'without a content type'}"
-        )
+        raise UnsupportedMedia(f"the body must be application/json, not {media[:100] or 'without a content type'}")
 
 
 def parse_json(body: bytes) -> Json:

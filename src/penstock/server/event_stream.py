@@ -25,17 +25,15 @@ class StreamItem(msgspec.Struct, frozen=True):
 
 
 class Streams:
-    """The live streams of one server."""
+    """The live streams of one server. `closing` ends them; readers come back with `Last-Event-ID`."""
 
-    def __init__(self, *, most: int = MAX_STREAMS, heartbeat_ms: int = STREAM_HEARTBEAT_MS) -> None:
+    def __init__(
+        self, closing: asyncio.Event, *, most: int = MAX_STREAMS, heartbeat_ms: int = STREAM_HEARTBEAT_MS
+    ) -> None:
         self._most = most
         self._heartbeat_s = heartbeat_ms / 1000
         self._open = 0
-        self._closing = asyncio.Event()
-
-    def close(self) -> None:
-        """Ends every stream soon; readers come back with `Last-Event-ID`."""
-        self._closing.set()
+        self._closing = closing
 
     async def send(self, request: web.Request, items: AsyncIterator[StreamItem]) -> web.StreamResponse:
         """Answers with the items as they come, until they end, the reader leaves, or the server stops.
@@ -47,9 +45,7 @@ class Streams:
         self._open += 1
         pump = _Pump(items, self._closing, self._heartbeat_s)
         try:
-            response = web.StreamResponse(
-                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-            )
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
             await response.prepare(request)
             await response.write(_HEARTBEAT)
             while (chunk := await pump.next()) is not None:

@@ -10,16 +10,18 @@ from typing import Final, Literal
 
 import msgspec
 
-from penstock.errors import Conflict, InfrastructureError, NotFound
+from penstock.errors import Conflict, InfrastructureError, NotFound, Unprocessable
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_PAGE_ITEMS, MAX_UPSERT_ATTEMPTS
+from penstock.notations.error_maps import NO_URL
 from penstock.notations.labels import label_of
 from penstock.notations.machinery import read_service, read_workflow
 from penstock.notations.machinery_document import NAMESPACE, to_document
 from penstock.notations.machinery_types import ServiceDefinition, WorkflowDefinition
 from penstock.runtime.engine import Engine
+from penstock.runtime.views import StoredTool
+from penstock.server.tool_bodies import definition_of
 from penstock.store.rows import StoredWorkflow
-from penstock.tools.contract import HttpTransport, ToolDefinition
 
 _ID_CHARACTERS: Final = 24
 _FIRST_VERSION: Final = "1.0.0"
@@ -77,27 +79,30 @@ class Machinery:
         if not isinstance(definition, ServiceDefinition):
             raise InvalidDefinition(definition)
         label = label_of(definition.name)
-        transport = HttpTransport(definition.address, answer="object")
-        metadata = {_MEMBER: msgspec.to_builtins(definition)}
-        stored = await self._engine.put_tool(ToolDefinition(label, label, transport, metadata=metadata))
-        return RegisteredService(
-            id_of("service", definition.name), definition, stored.created_at, stored.updated_at
-        )
+        transport = {"kind": "http", "endpoint": definition.address, "answer": "object"}
+        metadata = {_MEMBER: plain(definition)}
+        tool = {"name": label, "transport": transport, "metadata": metadata}
+        try:
+            stored = await self._engine.put_tool(definition_of(tool))
+        except Unprocessable as error:  # an address that reads well and can still not be called
+            if any(place.pointer == "/transport/endpoint" for place in error.errors):
+                raise InvalidDefinition({"address": [NO_URL]}) from error
+            raise
+        return _registered_service(stored, definition)
 
     async def services(self) -> list[RegisteredService]:
         """Every service, by name."""
-        found: list[RegisteredService] = []
-        for tool in await self._engine.list_tools():
-            if (data := tool.definition.metadata.get(_MEMBER)) is not None:
-                definition = msgspec.convert(data, ServiceDefinition)
-                service_id = id_of("service", definition.name)
-                found.append(RegisteredService(service_id, definition, tool.created_at, tool.updated_at))
+        found = [
+            _registered_service(tool, msgspec.convert(data, ServiceDefinition))
+            for tool in await self._engine.list_tools()
+            if (data := tool.definition.metadata.get(_MEMBER)) is not None
+        ]
         return sorted(found, key=lambda service: service.definition.name)
 
     async def register_workflow(self, data: Json) -> RegisteredWorkflow:
         """Stores a workflow: other content than the latest version's becomes the next patch version.
 
-        Nothing is stored when it is wrong (`InvalidDefinition`) or names unknown services (`MissingServices`).
+        Stores nothing when it is wrong (`InvalidDefinition`) or names unknown services (`MissingServices`).
         """
         definition = read_workflow(data)
         if not isinstance(definition, WorkflowDefinition):
@@ -114,14 +119,10 @@ class Machinery:
 
     async def _store(self, definition: WorkflowDefinition) -> RegisteredWorkflow:
         latest = await self._latest(label_of(definition.name))
-        if (
-            latest is not None
-            and (there := _registered(latest)) is not None
-            and there.definition == definition
-        ):
+        if latest is not None and (there := _registered(latest)) is not None and there.definition == definition:
             return there
         document = to_document(definition, _FIRST_VERSION if latest is None else _next_patch(latest.version))
-        document["document"]["metadata"][_MEMBER]["definition"] = msgspec.to_builtins(definition)
+        document["document"]["metadata"][_MEMBER]["definition"] = plain(definition)
         result = await self._engine.deploy(document)
         stored = _registered(result.stored)
         assert stored is not None, "what was just stored has its definition"
@@ -131,9 +132,7 @@ class Machinery:
         """The latest version of every workflow, by label."""
         after: tuple[str, str, str] | None = None
         label = ""
-        while listed := await self._engine.list_workflows(
-            namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS
-        ):
+        while listed := await self._engine.list_workflows(namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS):
             for stored in listed:
                 if stored.name != label and (latest := await self._latest(stored.name)) is not None:
                     label = stored.name
@@ -158,6 +157,16 @@ class Machinery:
             return await self._engine.get_workflow(NAMESPACE, label)
         except NotFound:
             return None
+
+
+def plain(definition: ServiceDefinition | WorkflowDefinition) -> dict[str, Json]:
+    """A definition as JSON data."""
+    return msgspec.json.decode(msgspec.json.encode(definition))
+
+
+def _registered_service(tool: StoredTool, definition: ServiceDefinition) -> RegisteredService:
+    service_id = id_of("service", definition.name)
+    return RegisteredService(service_id, definition, tool.created_at, tool.updated_at)
 
 
 def _registered(stored: StoredWorkflow) -> RegisteredWorkflow | None:

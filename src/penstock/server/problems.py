@@ -90,9 +90,7 @@ def _routing_problem(request: web.Request, error: web.HTTPException) -> web.Resp
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allow})
         detail = f"{request.path} does not take {request.method[:32]}; it takes {allow}"
-        return problem(
-            405, "Method not allowed", detail, members=_message(request, detail), headers={"Allow": allow}
-        )
+        return problem(405, "Method not allowed", detail, members=_message(request, detail), headers={"Allow": allow})
     title = HTTPStatus(error.status).phrase.capitalize()
     detail = _routing_detail(request, error)
     return problem(error.status, title, detail, members=_message(request, detail))

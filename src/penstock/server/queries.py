@@ -20,6 +20,7 @@ from penstock.model.limits import (
     MAX_PAGE_ITEMS,
 )
 from penstock.server.refusals import BadParameter
+from penstock.server.replies import page
 
 _DNS_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _VERSION: Final = re.compile(r"latest|\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]*)?", re.ASCII)
@@ -207,3 +208,10 @@ def new_name(request: web.Request, kind: str) -> str:
             "name", f"a {kind}'s name has letters, digits, '_', '-' and '.', at most {MAX_NAME_CHARACTERS}"
         )
     return value
+
+
+def page_by_name(request: web.Request, items: list[dict[str, Json]]) -> web.Response:
+    """The page that the request asks for of a short list whose items have a `name`."""
+    most, after = limit(request), read_cursor(request, str) or ""
+    found = sorted((item for item in items if item["name"] > after), key=lambda item: item["name"])
+    return page(found[:most], write_cursor(found[most - 1]["name"]) if len(found) > most else None)

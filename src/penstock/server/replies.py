@@ -1,11 +1,11 @@
 """Answers that went well: JSON bodies, pages, and instants as RFC 3339 in UTC with milliseconds."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
+from penstock.kernel.instants import rfc3339
 from penstock.model.json_value import Json
 
 encode: Final = msgspec.json.Encoder().encode
@@ -27,7 +27,4 @@ def page(items: list[Json], next_cursor: str | None) -> web.Response:
 
 def instant(at: int | None) -> str | None:
     """Milliseconds UTC as RFC 3339; None for an instant that is not set (None or 0)."""
-    if not at:
-        return None
-    seconds, milliseconds = divmod(at, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    return rfc3339(at) if at else None

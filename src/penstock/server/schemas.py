@@ -98,9 +98,7 @@ COMPONENTS: Final[dict[str, Json]] = {
         {**_WORKFLOW["properties"], "definition": {"type": "object"}}, {"metadata": ANY, "source": TEXT}
     ),
     "Deployed": record({**_WORKFLOW["properties"], "bounds": _BOUNDS}, {"warnings": _FINDINGS}),
-    "Checked": record(
-        {"valid": {"type": "boolean"}, "errors": _FINDINGS, "warnings": _FINDINGS, "bounds": _BOUNDS}
-    ),
+    "Checked": record({"valid": {"type": "boolean"}, "errors": _FINDINGS, "warnings": _FINDINGS, "bounds": _BOUNDS}),
     "RunSummary": record(_RUN_SUMMARY_MEMBERS),
     "Run": record(
         {

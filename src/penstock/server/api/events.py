@@ -105,9 +105,7 @@ class EventsApi:
 
 
 def _filter_of(request: web.Request) -> EventFilter:
-    return EventFilter(
-        queries.text(request, "type"), queries.text(request, "source"), queries.text(request, "subject")
-    )
+    return EventFilter(queries.text(request, "type"), queries.text(request, "source"), queries.text(request, "subject"))
 
 
 def _passes(wanted: EventFilter, event: dict[str, Json]) -> bool:

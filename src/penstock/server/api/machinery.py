@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from penstock.errors import NotFound
@@ -20,18 +19,18 @@ from penstock.server.machinery import (
     MissingServices,
     RegisteredService,
     RegisteredWorkflow,
+    plain,
 )
 from penstock.server.parameters import CURSOR, IDEMPOTENCY_KEY, LIMIT
 from penstock.server.problems import problem
 from penstock.server.refusals import BadRequest
 from penstock.server.replies import instant, no_content, page, reply
 from penstock.server.schemas import ANY, INSTANT, TEXT, listing, record, ref
+from penstock.server.waiting import Waiting
 
 RUN_HEADER: Final = "Penstock-Run"
 _ID: Final = Parameter("id", "path", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "The id of the receipt")
-_WORKFLOW: Final = Parameter(
-    "workflow", "path", {"type": "string", "minLength": 1}, "A workflow's id or name"
-)
+_WORKFLOW: Final = Parameter("workflow", "path", {"type": "string", "minLength": 1}, "A workflow's id or name")
 _ASYNC: Final = Parameter("async", "query", {"type": "boolean"}, "Answer with a receipt at once")
 _PREFER: Final = Parameter("Prefer", "header", TEXT, "respond-async: answer with a receipt at once")
 _ERRORS: Final = record({})
@@ -45,8 +44,9 @@ _REFUSED: Final = (
 class MachineryApi:
     """Services, workflows, events."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, waiting: Waiting) -> None:
         self._engine = engine
+        self._waiting = waiting
         self._machinery = Machinery(engine)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -214,7 +214,7 @@ class MachineryApi:
             idempotency_key=queries.idempotency_key(request),
         )
         if not respond_at_once:
-            run = await self._engine.wait_run(run.id, MACHINERY_WAIT_MS / 1000)
+            run = await self._waiting.ended(run, MACHINERY_WAIT_MS)
         headers = {RUN_HEADER: run.id}
         if respond_at_once or not run.ended:
             receipt = {"event_id": run.id, "ack_date": instant(run.created_at), "status": run.status}
@@ -249,9 +249,7 @@ def _failure(workflow: RegisteredWorkflow, status: str, error: Json, headers: di
     members = {"message": detail, "run": headers[RUN_HEADER], "error": error} | (
         {"service": service} if service else {}
     )
-    return problem(
-        502, "Service failed" if service else "Workflow failed", detail, members=members, headers=headers
-    )
+    return problem(502, "Service failed" if service else "Workflow failed", detail, members=members, headers=headers)
 
 
 def _service_at(services: Sequence[str], instance: Json) -> str | None:
@@ -263,13 +261,13 @@ def _service_at(services: Sequence[str], instance: Json) -> str | None:
 
 
 def _service_view(service: RegisteredService) -> dict[str, Json]:
-    definition = msgspec.to_builtins(service.definition)
+    definition = plain(service.definition)
     created_at = instant(service.created_at)
     return {"service_id": service.id, "inputs": [], "outputs": [], **definition, "created_at": created_at}
 
 
 def _workflow_view(workflow: RegisteredWorkflow) -> dict[str, Json]:
-    definition = msgspec.to_builtins(workflow.definition)
+    definition = plain(workflow.definition)
     return {
         "workflow_id": workflow.id,
         "inputs": [],

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from penstock.runtime.engine import Engine
+from penstock.runtime.views import summary_json
 from penstock.server import queries
 from penstock.server.bodies import read_object
 from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
@@ -13,18 +14,13 @@ from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN,
 from penstock.server.refusals import BadRequest
 from penstock.server.replies import no_content, page, reply
 from penstock.server.schemas import RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
-from penstock.server.views import run_summary, run_view, task_view
 
 _PATH = "/api/v1/runs/{id}"
 _FILTERS = (
     Parameter("status", "query", STATUS, "Only runs in this status"),
-    Parameter(
-        "workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"
-    ),
+    Parameter("workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"),
 )
-_SEQ = Parameter(
-    "seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent"
-)
+_SEQ = Parameter("seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent")
 _NOT_THERE = (404,)
 
 
@@ -178,17 +174,17 @@ class RunsApi:
         )
         shown = found[:most]
         cursor = queries.write_cursor(shown[-1].id) if len(found) > most else None
-        return page([run_summary(run) for run in shown], cursor)
+        return page([summary_json(run) for run in shown], cursor)
 
     async def get(self, request: web.Request) -> web.Response:
-        return reply(run_view(await self._engine.get_run(queries.run_id(request))))
+        return reply((await self._engine.get_run(queries.run_id(request))).as_json())
 
     async def tasks(self, request: web.Request) -> web.Response:
         run_id, most = queries.run_id(request), queries.limit(request)
         after = queries.read_cursor(request, int) or 0
         found = await self._engine.run_tasks(run_id, after=after, limit=most + 1)
         cursor = queries.write_cursor(after + most) if len(found) > most else None
-        return page([task_view(task) for task in found[:most]], cursor)
+        return page([task.as_json() for task in found[:most]], cursor)
 
     async def history(self, request: web.Request) -> web.Response:
         run_id, most = queries.run_id(request), queries.limit(request)
@@ -197,9 +193,7 @@ class RunsApi:
 
     async def state(self, request: web.Request) -> web.Response:
         run_id = queries.run_id(request)
-        seq = queries.integer(
-            request, "seq", least=0, most=queries.MAX_POSITION, default=queries.MAX_POSITION
-        )
+        seq = queries.integer(request, "seq", least=0, most=queries.MAX_POSITION, default=queries.MAX_POSITION)
         return reply(await self._engine.state_at(run_id, seq))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -211,9 +205,7 @@ class RunsApi:
         async for seq, event in self._engine.stream(run_id, after):
             yield StreamItem(str(seq), event["type"], event)
 
-    def _control(
-        self, act: Callable[[str], Awaitable[object]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _control(self, act: Callable[[str], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             run_id = queries.run_id(request)
             await act(run_id)

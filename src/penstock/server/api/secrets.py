@@ -8,7 +8,7 @@ from penstock.server.bodies import read_object
 from penstock.server.endpoints import Answer, Body, Endpoint
 from penstock.server.parameters import CURSOR, LIMIT, SECRET
 from penstock.server.refusals import BadRequest
-from penstock.server.replies import no_content, page
+from penstock.server.replies import no_content
 from penstock.server.schemas import ANY, TEXT, listing, record
 
 
@@ -62,11 +62,8 @@ class SecretsApi:
         return no_content()
 
     async def list(self, request: web.Request) -> web.Response:
-        most = queries.limit(request)
-        after = queries.read_cursor(request, str) or ""
-        names = [name for name in sorted(await self._engine.list_secrets()) if name > after]
-        cursor = queries.write_cursor(names[most - 1]) if len(names) > most else None
-        return page([{"name": name} for name in names[:most]], cursor)
+        names = await self._engine.list_secrets()
+        return queries.page_by_name(request, [{"name": name} for name in names])
 
     async def delete(self, request: web.Request) -> web.Response:
         await self._engine.delete_secret(queries.existing_name(request, "secret"))

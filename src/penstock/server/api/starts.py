@@ -12,14 +12,15 @@ from penstock.server.endpoints import Answer, Body, Endpoint
 from penstock.server.parameters import AT, IDEMPOTENCY_KEY, LABEL, NAMESPACE, QUERY_VERSION, WAIT, WORKFLOW
 from penstock.server.replies import encode, reply
 from penstock.server.schemas import ANY, ref
-from penstock.server.views import run_view
+from penstock.server.waiting import Waiting
 
 
 class StartsApi:
     """One call: start a run, and perhaps wait for its end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, waiting: Waiting) -> None:
         self._engine = engine
+        self._waiting = waiting
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (
@@ -51,12 +52,10 @@ class StartsApi:
             idempotency_key=queries.idempotency_key(request),
             at=queries.instant_ms(request, "at"),
         )
-        if wait_ms is not None and not run.ended:
-            run = await self._engine.wait_run(run.id, wait_ms / 1000)
+        if wait_ms is not None:
+            run = await self._waiting.ended(run, wait_ms)
         ended_in_time = wait_ms is not None and run.ended
-        return reply(
-            run_view(run), 200 if ended_in_time else 202, headers={"Location": f"/api/v1/runs/{run.id}"}
-        )
+        return reply(run.as_json(), 200 if ended_in_time else 202, headers={"Location": f"/api/v1/runs/{run.id}"})
 
 
 async def _read_input(request: web.Request) -> Json:

@@ -7,11 +7,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
+from penstock.runtime.views import summary_json
 from penstock.server.docs_page import RUNS_SHOWN, docs_page
 from penstock.server.endpoints import Answer, Endpoint
 from penstock.server.replies import reply
 from penstock.server.schemas import ANY, TEXT, record
-from penstock.server.views import run_summary
 
 _STATUS = record({"status": TEXT})
 
@@ -97,4 +97,4 @@ class SystemApi:
 
     async def docs(self, request: web.Request) -> web.Response:
         runs = await self._engine.list_runs(limit=RUNS_SHOWN)
-        return docs_page(self._listed(), [run_summary(run) for run in runs], self._version)
+        return docs_page(self._listed(), [summary_json(run) for run in runs], self._version)

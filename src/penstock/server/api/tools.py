@@ -1,20 +1,19 @@
 """Tools and the capabilities they provide."""
 
-import msgspec
 from aiohttp import web
 
-from penstock.errors import Conflict, NotFound, Unprocessable
-from penstock.model.diagnostics import Diagnostic
+from penstock.errors import Conflict, NotFound
 from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
+from penstock.runtime.views import StoredTool
 from penstock.server import queries
 from penstock.server.bodies import read_object
 from penstock.server.endpoints import Answer, Body, Endpoint
 from penstock.server.parameters import CURSOR, LIMIT, TOOL
-from penstock.server.replies import no_content, page, reply
+from penstock.server.replies import no_content, reply
 from penstock.server.schemas import TEXT, listing, record, ref
+from penstock.server.tool_bodies import definition_of
 from penstock.server.views import tool_view
-from penstock.tools.contract import ToolDefinition
 
 _BODY = Body(ref("ToolDefinition"))
 _TOOL = ref("Tool")
@@ -108,12 +107,7 @@ class ToolsApi:
         return reply(tool_view(await self._engine.put_tool(definition)), 201 if there is None else 200)
 
     async def list(self, request: web.Request) -> web.Response:
-        most = queries.limit(request)
-        after = queries.read_cursor(request, str) or ""
-        tools = sorted(await self._engine.list_tools(), key=lambda tool: tool.definition.name)
-        found = [tool for tool in tools if tool.definition.name > after]
-        cursor = queries.write_cursor(found[most - 1].definition.name) if len(found) > most else None
-        return page([tool_view(tool) for tool in found[:most]], cursor)
+        return queries.page_by_name(request, [tool_view(tool) for tool in await self._engine.list_tools()])
 
     async def get(self, request: web.Request) -> web.Response:
         return reply(tool_view(await self._engine.get_tool(queries.existing_name(request, "tool"))))
@@ -123,42 +117,12 @@ class ToolsApi:
         return no_content()
 
     async def capabilities(self, request: web.Request) -> web.Response:
-        most = queries.limit(request)
-        after = queries.read_cursor(request, str) or ""
-        providers = await self._engine.capabilities()
-        names = sorted(name for name in providers if name > after)
-        cursor = queries.write_cursor(names[most - 1]) if len(names) > most else None
-        return page([{"name": name, "tools": sorted(providers[name])} for name in names[:most]], cursor)
+        provided = await self._engine.capabilities()
+        items: list[dict[str, Json]] = [{"name": name, "tools": tools} for name, tools in provided.items()]
+        return queries.page_by_name(request, items)
 
-    async def _existing(self, name: str) -> Json:
+    async def _existing(self, name: str) -> StoredTool | None:
         try:
             return await self._engine.get_tool(name)
         except NotFound:
             return None
-
-
-def definition_of(body: dict[str, Json]) -> ToolDefinition:
-    """The tool that a body describes; `Unprocessable` names the member that is wrong."""
-    try:
-        definition = msgspec.convert(body, ToolDefinition)
-    except msgspec.ValidationError as error:
-        raise _invalid(*_place_of(str(error))) from None
-    for member in ("name", "capability"):
-        if not queries.is_name(getattr(definition, member)):
-            raise _invalid(
-                "/" + member, "has letters, digits, '_', '-' and '.', and begins with none of the last two"
-            )
-    if not definition.transport.endpoint.startswith(("http://", "https://")):
-        raise _invalid("/transport/endpoint", "must be an http or https address")
-    return definition
-
-
-def _place_of(message: str) -> tuple[str, str]:
-    """Splits a conversion error into the JSON Pointer of its place and what is wrong there."""
-    reason, _, path = message.partition(" - at `$")
-    return path.rstrip("`").replace(".", "/").replace("[", "/").replace("]", ""), reason
-
-
-def _invalid(pointer: str, reason: str) -> Unprocessable:
-    finding = Diagnostic("error", pointer, reason, "tool")
-    return Unprocessable(f"{pointer or 'the tool'}: {reason}", errors=(finding,))

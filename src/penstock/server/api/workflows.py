@@ -120,9 +120,7 @@ class WorkflowsApi:
         found = await self._engine.list_workflows(namespace=namespace, after=after, limit=most + 1)
         shown = found[:most]
         more = len(found) > most
-        cursor = (
-            queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
-        )
+        cursor = queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
         return page([workflow_summary(workflow) for workflow in shown], cursor)
 
     async def latest(self, request: web.Request) -> web.Response:
