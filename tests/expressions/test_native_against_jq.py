@@ -103,7 +103,13 @@ def _is_beyond_both(value: Json) -> bool:
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(expressions, values, st.fixed_dictionaries({"x": values, "y": values}))
-@example("1 as $x | $x", None, {"x": 1, "y": 1})
+@example("$x | reverse", None, {"x": "", "y": 0})
+@example("({((. | false)): 1})?", None, {"x": 1, "y": 1})
+@example("({(null): 1})?", None, {"x": 1, "y": 1})
+@example(".[$x]", [False, True], {"x": -1.5, "y": 1})
+@example(".[.]", [], {"x": 1, "y": 1})
+@example('"\\(-(3.0))"', None, {"x": 1, "y": 1})
+@example("has($x)", [1], {"x": -0.5, "y": 1})
 def test_a_native_expression_gives_what_libjq_gives(text: str, dot: Json, variables: dict[str, Json]) -> None:
     expression = compile_expression(text)
     if not expression.native:

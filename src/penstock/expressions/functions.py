@@ -174,8 +174,8 @@ def _unique(value: Json) -> Json:
 def _reverse(value: Json) -> Json:
     if isinstance(value, list):
         return cast("list[Json]", value)[::-1]
-    if value is None or value == {}:
-        return []
+    if value is not False and value in (None, "", 0, {}):
+        return []  # whatever has the length 0
     raise ExpressionError(f"{describe(value)} cannot be reversed")
 
 
@@ -202,9 +202,9 @@ def _ceil(value: Json) -> Json:
 
 
 def _to_entries(value: Json) -> Json:
-    if not isinstance(value, dict):
-        raise ExpressionError(f"to_entries: {describe(value)} is not an object")
-    return [{"key": key, "value": item} for key, item in cast("dict[str, Json]", value).items()]
+    if isinstance(value, dict):
+        return [{"key": key, "value": item} for key, item in cast("dict[str, Json]", value).items()]
+    return [{"key": place, "value": item} for place, item in enumerate(_array(value, "to_entries"))]
 
 
 FUNCTIONS: Final[dict[tuple[str, int], Function]] = {

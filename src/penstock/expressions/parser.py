@@ -335,5 +335,7 @@ def _is_text(node: Node) -> bool:
 
 def _reads_input(node: Node) -> bool:
     """False for a constant: libjq folds it, and refuses an object whose constant key is no string."""
+    if isinstance(node, nodes.Pipe) and isinstance(node.left, nodes.Dot):
+        return _reads_input(node.right)
     reading = isinstance(node, (nodes.Dot, nodes.Variable, nodes.Call))
     return reading or any(map(_reads_input, children(node)))
