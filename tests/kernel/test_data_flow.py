@@ -9,7 +9,7 @@ from penstock.kernel.messages import Continued, Started
 from penstock.kernel.values import Value
 from penstock.model import load_data
 from penstock.model.json_value import Json
-from penstock.model.limits import MAX_RETRIES, MAX_VALUE_BYTES
+from penstock.model.limits import MAX_JSON_DEPTH, MAX_RETRIES, MAX_VALUE_BYTES
 from tests.kernel.world import RUN_ID, Run, given
 
 NUMBER = {"document": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}}
@@ -88,6 +88,12 @@ def test_a_value_over_the_limit_faults_and_says_the_limit() -> None:
     assert run.live.status == "faulted"
     assert fault_of(run)[0] == RUNTIME
     assert run.live.error is not None and str(MAX_VALUE_BYTES) in run.live.error.detail
+
+
+def test_a_value_nested_too_deep_faults_and_says_the_limit() -> None:
+    run = given("- l: {for: {in: '[range(600)]'}, do: [{s: {set: '${ [.] }'}}]}").start(0)
+    assert fault_of(run)[0] == RUNTIME
+    assert run.live.error is not None and str(MAX_JSON_DEPTH) in run.live.error.detail
 
 
 def test_a_secret_outside_a_call_is_asked_for_and_then_data() -> None:

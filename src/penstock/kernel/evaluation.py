@@ -16,8 +16,8 @@ from penstock.kernel.problems import Parked, TaskFault, expression_fault, fault_
 from penstock.kernel.state import Frame
 from penstock.kernel.values import Value
 from penstock.model.durations import duration_ms
-from penstock.model.json_value import Json
-from penstock.model.limits import MAX_VALUE_BYTES
+from penstock.model.json_value import Json, encoded_depth
+from penstock.model.limits import MAX_JSON_DEPTH, MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
@@ -96,6 +96,9 @@ def checked_value(machine: "Machine", data: Json, where: str) -> Value:
         size = value.size
     except (ValueError, OverflowError, RecursionError, TypeError) as error:
         raise expression_fault(where, f"the result is no JSON value that can be kept: {error}") from None
+    text = value.json
+    if text.count(b"[") + text.count(b"{") > MAX_JSON_DEPTH and encoded_depth(text) > MAX_JSON_DEPTH:
+        raise runtime_fault(f"{where}: the value is nested more than {MAX_JSON_DEPTH} deep")
     if size > MAX_VALUE_BYTES:
         raise runtime_fault(f"{where}: the value has {size} bytes, the limit is {MAX_VALUE_BYTES}")
     machine.spend(size)
