@@ -44,11 +44,7 @@ def _operation(endpoint: Endpoint) -> Json:
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
-        "responses": {
-            **{str(answer.status): _response(answer) for answer in endpoint.answers},
-            **{str(status): _PROBLEM for status in endpoint.problems},
-            "default": _PROBLEM,
-        },
+        "responses": _responses(endpoint),
     }
     if (body := endpoint.body) is not None:
         content = {media: {"schema": body.schema} for media in body.media}
@@ -70,6 +66,15 @@ def _parameter(parameter: Parameter) -> Json:
         "description": parameter.summary,
         "schema": schema,
     }
+
+
+def _responses(endpoint: Endpoint) -> dict[str, Json]:
+    """A status may have an answer of its own and problem details, too: then it has two media types."""
+    responses = {str(answer.status): _response(answer) for answer in endpoint.answers}
+    for status in map(str, endpoint.problems):
+        own = responses.get(status, _PROBLEM)
+        responses[status] = {**own, "content": {**own.get("content", {}), **_PROBLEM["content"]}}
+    return {**responses, "default": _PROBLEM}
 
 
 def _response(answer: Answer) -> Json:

@@ -136,7 +136,7 @@ class MachineryApi:
                 ),
                 parameters=(_WORKFLOW, _ASYNC, _PREFER, IDEMPOTENCY_KEY),
                 body=Body({"type": "object"}),
-                problems=(404, 409, 413, 422, 502),
+                problems=(400, 404, 409, 413, 422, 502),
                 tag="machinery",
             ),
             Endpoint(
