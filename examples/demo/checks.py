@@ -85,14 +85,18 @@ def _sequence_mistakes(sequences: Sequence[str]) -> list[str]:
 
 
 def _task_mistakes(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each task run starts at most once and ends exactly once."""
-    started: Counter[str] = Counter()
-    ended: Counter[str] = Counter()
+    """Each task run ends exactly once; one that completed started exactly once, any other at most once."""
+    verbs: dict[str, Counter[str]] = {}
     for event in events:
         _, scope, verb, _ = event["type"].rsplit(".", 3)
         if scope == "task":
             task = f"{event['data']['task']} (entry {event['data']['entry']})"
-            started[task] += verb == "started"
-            ended[task] += verb in ENDINGS
-    found = [f"{task} started {times} times" for task, times in started.items() if times > 1]
-    return found + [f"{task} ended {times} times" for task, times in ended.items() if times != 1]
+            verbs.setdefault(task, Counter())[verb] += 1
+    found: list[str] = []
+    for task, times in verbs.items():
+        ended = sum(times[verb] for verb in ENDINGS)
+        if ended != 1:
+            found.append(f"{task} ended {ended} times")
+        if times["started"] > 1 or times["completed"] > times["started"]:
+            found.append(f"{task} started {times['started']} times")
+    return found
