@@ -23,7 +23,7 @@ from penstock.server.app import serve
 from tests.server.client import workflow
 from tests.server.test_openapi import GOLDEN
 
-EXAMPLES: Final = 60
+EXAMPLES: Final = 20
 CHECKS: Final = (
     not_a_server_error,
     status_code_conformance,
@@ -98,7 +98,7 @@ schema = schemathesis.openapi.from_dict(json.loads(GOLDEN.read_text("utf8"))).ex
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_every_operation_answers_as_promised(case: schemathesis.Case, real: dict[str, str]) -> None:
     _send(case, real["base_url"])
     # The same call on things that exist: random identities mostly end in 404.

@@ -149,6 +149,19 @@ async def test_another_workflow_of_the_namespace_takes_no_events(client: Client)
     assert (await client.get("/w")).body["items"] == []
 
 
+@pytest.mark.parametrize("metadata", ["text", [], {"definition": 5}, {"definition": {"name": "x"}}, {"name": 5}])
+async def test_metadata_that_looks_like_a_definition_and_is_none_does_no_harm(client: Client, metadata: Json) -> None:
+    document = {"dsl": "1.0.3", "namespace": "machinery", "name": "foreign", "version": "1.0.0"}
+    given = {"document": {**document, "metadata": {"machinery": metadata}}, "do": [{"a": {"set": {"b": 1}}}]}
+    assert (await client.deploy(given)).status == 201
+    transport = {"kind": "http", "endpoint": "http://127.0.0.1:9/"}
+    tool = {"name": "foreign", "transport": transport, "metadata": {"machinery": metadata}}
+    assert (await client.post("/api/v1/tools", tool)).status == 201
+    for path in ("/s", "/w"):
+        assert (await client.get(path)).body["items"] == []
+    assert (await client.post("/e/foreign", {})).status == 404
+
+
 @asynccontextmanager
 async def describing_service() -> AsyncIterator[str]:
     """A service that describes itself under /infos."""

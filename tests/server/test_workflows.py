@@ -94,7 +94,7 @@ async def test_lists_come_in_pages(client: Client) -> None:
         await client.deploy(workflow(name, SET))
     seen: list[str] = []
     path = "/api/v1/workflows?namespace=tests&limit=2"
-    cursor = ""
+    cursor, page = "", {"next_cursor": ""}
     for _ in range(3):
         page = (await client.get(path + cursor)).body
         seen += [item["name"] for item in page["items"]]

@@ -1,6 +1,6 @@
 """Reading request bodies: content type, size and JSON, each refused with its own reason."""
 
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from aiohttp import web
@@ -43,7 +43,7 @@ async def read_object(request: web.Request, default: dict[str, Json] | None = No
     body = await (read_json(request) if default is None else read_optional_json(request, default))
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
-    return body
+    return cast("dict[str, Json]", body)
 
 
 def require_json(request: web.Request) -> None:

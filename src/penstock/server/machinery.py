@@ -6,7 +6,7 @@ Ids belong to names: the same name has the same id, whatever its content and on 
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar, cast
 
 import msgspec
 
@@ -27,6 +27,8 @@ _ID_CHARACTERS: Final = 24
 _FIRST_VERSION: Final = "1.0.0"
 _MEMBER: Final = "machinery"
 """Under which a definition lies in the metadata of its document or tool."""
+
+Definition = TypeVar("Definition", ServiceDefinition, WorkflowDefinition)
 
 
 class MissingServices(Conflict):
@@ -93,9 +95,9 @@ class Machinery:
     async def services(self) -> list[RegisteredService]:
         """Every service, by name."""
         found = [
-            _registered_service(tool, msgspec.convert(data, ServiceDefinition))
+            _registered_service(tool, definition)
             for tool in await self._engine.list_tools()
-            if (data := tool.definition.metadata.get(_MEMBER)) is not None
+            if (definition := _read(tool.definition.metadata.get(_MEMBER), ServiceDefinition)) is not None
         ]
         return sorted(found, key=lambda service: service.definition.name)
 
@@ -171,14 +173,25 @@ def _registered_service(tool: StoredTool, definition: ServiceDefinition) -> Regi
 
 def _registered(stored: StoredWorkflow) -> RegisteredWorkflow | None:
     """The workflow of this notation that was stored so; None for one that was written in another."""
-    metadata = msgspec.json.decode(stored.definition)["document"].get("metadata")
-    data = metadata.get(_MEMBER, {}).get("definition") if isinstance(metadata, dict) else None
-    if data is None:
+    document = msgspec.json.decode(stored.definition)["document"]
+    member = _object(_object(document.get("metadata")).get(_MEMBER))
+    definition = _read(member.get("definition"), WorkflowDefinition)
+    if definition is None:
         return None
-    definition = msgspec.convert(data, WorkflowDefinition)
-    return RegisteredWorkflow(
-        id_of("workflow", definition.name), definition, stored.name, stored.version, stored.created_at
-    )
+    workflow_id = id_of("workflow", definition.name)
+    return RegisteredWorkflow(workflow_id, definition, stored.name, stored.version, stored.created_at)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}
+
+
+def _read(data: Json, shape: type[Definition]) -> Definition | None:
+    """A definition out of metadata, which anybody may have written: None when it is none."""
+    try:
+        return None if data is None else msgspec.convert(data, shape)
+    except msgspec.ValidationError:
+        return None
 
 
 def _next_patch(version: str) -> str:

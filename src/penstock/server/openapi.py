@@ -21,7 +21,7 @@ def openapi_document(endpoints: Sequence[Endpoint], version: str, *, token: bool
     for endpoint in endpoints:
         if endpoint.listed:
             paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    return {
+    document: dict[str, Json] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Penstock",
@@ -36,6 +36,7 @@ def openapi_document(endpoints: Sequence[Endpoint], version: str, *, token: bool
         },
         "security": [{"bearer": []}] if token else [{}, {"bearer": []}],
     }
+    return document
 
 
 def _operation(endpoint: Endpoint) -> Json:
