@@ -16,7 +16,8 @@ def make_log(settings: Settings) -> structlog.stdlib.BoundLogger:
     render: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        # The plain traceback: the default one also prints local variables, which may hold payloads and secrets.
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     processors: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
