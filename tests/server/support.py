@@ -8,6 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from penstock.model.limits import MAX_BODY_BYTES
+from penstock.runtime.logs import make_log
+from penstock.runtime.settings import Settings
 from penstock.server.access import access_guard
 from penstock.server.endpoints import Endpoint, Handler, Method, register
 from penstock.server.problems import problem_answers
@@ -24,7 +26,9 @@ def endpoint(method: Method, path: str, handler: Handler) -> Endpoint:
 @asynccontextmanager
 async def serving(endpoints: Sequence[Endpoint], *, token: str | None = None) -> AsyncIterator[str]:
     """The base URL of a server with these endpoints behind the real middlewares."""
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers, access_guard(token)])
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers(make_log(Settings())), access_guard(token)]
+    )
     register(app, endpoints)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -59,14 +59,20 @@ async def test_findings_stand_under_errors() -> None:
     assert problem["errors"] == [{**placed, "severity": "error"}, {**unplaced, "severity": "error"}]
 
 
-async def test_a_defect_is_500_without_its_words() -> None:
+async def test_a_defect_is_500_without_its_words_and_without_values_in_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
-        raise RuntimeError("inner words")
+        secret = "value".swapcase()
+        raise RuntimeError(f"inner words, {len(secret)} letters")
 
     async with speaking([endpoint("GET", "/x", handler)]) as client:
         answer = await client.get("/x")
     assert answer.status == 500
     assert "inner words" not in str(problem_of(answer))
+    log = capsys.readouterr().err
+    assert "inner words" in log
+    assert "VALUE" not in log
 
 
 async def test_unknown_paths_and_methods() -> None:

@@ -14,6 +14,7 @@ from penstock.errors import InfrastructureError
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_BODY_BYTES, SHUTDOWN_MS
 from penstock.runtime.engine import Engine
+from penstock.runtime.logs import make_log
 from penstock.runtime.settings import Settings
 from penstock.server.access import access_guard, require_safe_binding
 from penstock.server.api.absent import absent_endpoints
@@ -46,7 +47,8 @@ def build_app(engine: Engine, settings: Settings) -> web.Application:
     closing = asyncio.Event()
     endpoints = _endpoints(engine, closing, settings)
     app = web.Application(
-        client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers, access_guard(settings.token or None)]
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[problem_answers(make_log(settings)), access_guard(settings.token or None)],
     )
     register(app, endpoints)
     app.on_response_prepare.append(_add_headers)

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from penstock.errors import CallerError, InfrastructureError
 from penstock.model.diagnostics import Diagnostic
@@ -21,8 +21,6 @@ from penstock.server.replies import encode
 PROBLEM_TYPE: Final = "application/problem+json"
 _MACHINERY_PREFIXES: Final = ("/e", "/s", "/w")
 _RETRY_AFTER_S: Final = "1"
-
-_log = structlog.get_logger("penstock.server")
 
 
 def problem(
@@ -48,28 +46,31 @@ def problem(
     return web.Response(status=status, body=encode(document), content_type=PROBLEM_TYPE, headers=headers)
 
 
-@web.middleware
-async def problem_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+def problem_answers(log: structlog.stdlib.BoundLogger) -> Middleware:
     """The outermost middleware: whatever a handler raises becomes an answer."""
-    try:
-        return await handler(request)
-    except CallerError as error:
-        return _caller_problem(request, error)
-    except web.HTTPException as error:
-        return _routing_problem(request, error)
-    except TooManyStreams as error:
-        return _unavailable(request, str(error))
-    except InfrastructureError as error:
-        _log.warning("request not served", method=request.method, path=request.path, reason=str(error))
-        return _unavailable(request, str(error))
-    except ConnectionResetError:
-        raise  # the caller has gone; nobody reads an answer
-    except Exception:
-        # The bulkhead of a request: a defect of ours costs this answer and nothing else.
-        _log.exception("request failed", method=request.method, path=request.path)
-        return problem(
-            500, "Internal error", "this request met a defect of the server; the log of the server says more"
-        )
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except CallerError as error:
+            return _caller_problem(request, error)
+        except web.HTTPException as error:
+            return _routing_problem(request, error)
+        except TooManyStreams as error:
+            return _unavailable(request, str(error))
+        except InfrastructureError as error:
+            log.warning("request not served", method=request.method, path=request.path, reason=str(error))
+            return _unavailable(request, str(error))
+        except ConnectionResetError:
+            raise  # the caller has gone; nobody reads an answer
+        except Exception as error:
+            # The bulkhead of a request: a defect of ours costs this answer and nothing else.
+            log.error("request failed", method=request.method, path=request.path, exc_info=error)
+            detail = "this request met a defect of the server; the log of the server says more"
+            return problem(500, "Internal error", detail)
+
+    return answer
 
 
 def _caller_problem(request: web.Request, error: CallerError) -> web.Response:

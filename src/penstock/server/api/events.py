@@ -88,7 +88,7 @@ class EventsApi:
             source=wanted.source,
             subject=wanted.subject,
             run=queries.text(request, "run"),
-            before=queries.read_cursor(request, int),
+            beyond=queries.read_cursor(request, int),
             limit=most + 1,
         )
         cursor = queries.write_cursor(found[most - 1].seq) if len(found) > most else None
