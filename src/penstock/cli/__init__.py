@@ -1,0 +1,1 @@
+"""The command line: arguments and printing only. `penstock.cli.main:main` is its door."""

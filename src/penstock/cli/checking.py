@@ -1,0 +1,133 @@
+"""Checks one document as deploying it would, without a server and without fetching anything."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from penstock.errors import Unprocessable
+from penstock.expressions import ExpressionError, compile_expression
+from penstock.kernel import Resources, compile_program, external_resources
+from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document, refusals
+from penstock.model.diagnostics import Diagnostic
+from penstock.model.json_value import Json
+from penstock.model.plain_data import is_list, is_map
+from penstock.model.pointers import join
+from penstock.model.source import Source, UnreadableDocument, read_source
+from penstock.notations import detect, read_service, read_workflow, refusal, to_document
+from penstock.notations.check import check_workflow, expressions_of
+from penstock.notations.machinery_types import WorkflowDefinition
+
+_VERSION: Final = "1.0.0"
+"""The first version that a machinery workflow gets when it is stored."""
+
+
+class Checked(NamedTuple):
+    """What there is to say about a document. `definition` (the DSL document) and `bounds` are None without one."""
+
+    name: str
+    notation: str
+    findings: tuple[Diagnostic, ...]
+    definition: Json = None
+    bounds: Json = None
+
+    @property
+    def valid(self) -> bool:
+        return all(found.severity != "error" for found in self.findings)
+
+
+def check_text(text: bytes, name: str) -> Checked:
+    """Everything that can be said about a document of any notation. Never raises for what the text says."""
+    try:
+        source = read_source(text, name=name)
+    except UnreadableDocument:
+        return _check_dsl(load_document(text, name=name), name, "dsl")
+    notation = detect(source.data)
+    if notation is None or notation == "dsl":
+        return _check_dsl(load_document(text, name=name), name, "dsl")
+    if (reason := refusal(notation)) is not None:
+        return Checked(name, notation, (Diagnostic("error", "", reason, "notation", *source.locate("")),))
+    if notation == "machinery-service":
+        service = read_service(source.data)
+        return Checked(name, notation, _mapped(service, source) if is_map(service) else ())
+    workflow = read_workflow(source.data)
+    if not isinstance(workflow, WorkflowDefinition):
+        return Checked(name, notation, _mapped(workflow, source))
+    return _check_dsl(load_data(to_document(workflow, _VERSION), name=name), name, notation)
+
+
+def _check_dsl(loaded: LoadedDocument, name: str, notation: str) -> Checked:
+    workflow = loaded.workflow
+    if workflow is None:
+        return Checked(name, notation, loaded.diagnostics)
+    found = [*loaded.diagnostics, *refusals(loaded), *check_workflow(loaded)]
+    if not _errors(found):
+        found += _worker_findings(loaded, workflow)
+    if not _errors(found) and not external_resources(workflow):
+        found += _compile_findings(workflow)
+    ordered = tuple(sorted(found, key=lambda one: (one.line, one.column)))
+    return Checked(name, notation, ordered, workflow.definition, msgspec.to_builtins(bounds(workflow)))
+
+
+def _errors(found: Sequence[Diagnostic]) -> bool:
+    return any(one.severity == "error" for one in found)
+
+
+def _worker_findings(loaded: LoadedDocument, workflow: Workflow) -> list[Diagnostic]:
+    """What libjq says about the expressions outside the native subset; a mode `loose` takes them as texts."""
+    sites = [(pointer, text) for pointer, text in expressions_of(workflow) if not _is_native(text)]
+    if not sites or workflow.mode != "strict":
+        return []
+    texts = list(dict.fromkeys(text for _, text in sites))
+    said = dict(zip(texts, asyncio.run(_compiled(texts)), strict=True))
+    return [
+        Diagnostic("error", pointer, f"the expression {reason}", "expression", *loaded.source.locate(pointer))
+        for pointer, text in sites
+        if (reason := said[text]) is not None
+    ]
+
+
+async def _compiled(texts: list[str]) -> list[str | None]:
+    from penstock.runtime.workers import ExpressionWorkers  # noqa: PLC0415 - most documents need no worker
+
+    workers = ExpressionWorkers()
+    await workers.start()
+    try:
+        return await workers.check(texts)
+    finally:
+        await workers.stop()
+
+
+def _is_native(text: str) -> bool:
+    try:
+        return compile_expression(text).native
+    except ExpressionError:
+        return True  # the check of the document has said so already
+
+
+def _compile_findings(workflow: Workflow) -> list[Diagnostic]:
+    try:
+        compile_program(workflow, Resources())
+    except Unprocessable as error:
+        given = [one for one in error.errors if isinstance(one, Diagnostic)]
+        return given or [Diagnostic("error", "", error.detail, "program")]
+    return []
+
+
+def _mapped(errors: Json, source: Source) -> tuple[Diagnostic, ...]:
+    """The findings of an error map of the machinery notation, each at its place in the text."""
+    found: list[Diagnostic] = []
+
+    def walk(value: Json, pointer: str) -> None:
+        if is_map(value):
+            for key, inner in value.items():
+                walk(inner, pointer if key == "_schema" else join(pointer, key))
+        elif is_list(value):
+            field = pointer.rpartition("/")[2]
+            for text in value:
+                message = f"{field}: {text}" if field else str(text)
+                found.append(Diagnostic("error", pointer, message, "machinery", *source.locate_key(pointer)))
+
+    walk(errors, "")
+    return tuple(sorted(found, key=lambda one: (one.line, one.column)))

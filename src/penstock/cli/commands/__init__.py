@@ -1,0 +1,1 @@
+"""One file per command or theme; each is imported only when its command is called."""

@@ -1,0 +1,74 @@
+"""`penstock up`: the engine and its API on this machine."""
+
+import asyncio
+import errno
+from typing import Final
+
+import click
+
+from penstock import __version__
+from penstock.cli.exits import CONFLICT, INVALID, UNREACHABLE, CommandFailed
+from penstock.cli.loops import event_loop
+from penstock.errors import InfrastructureError, StoreInUse
+from penstock.runtime.settings import Settings, load_settings
+from penstock.server.app import RunningServer, run_until_stopped
+
+_ROLES: Final = ["api", "engine"]
+_HELLO: Final = (
+    "{document: {dsl: 1.0.3, namespace: default, name: hello, version: 0.1.0}, do: [{greet: {set: {said: hello}}}]}"
+)
+_USUAL_URL: Final = "http://127.0.0.1:8090"
+
+
+@click.command()
+@click.option("--host", help="The address to listen on; 127.0.0.1 when absent.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; 8090 when absent, 0 takes any free one.")
+@click.option("--store", metavar="URL", help="sqlite:PATH or memory:; sqlite:.penstock/penstock.db when absent.")
+@click.option("--token", metavar="TOKEN", help="What clients must send; better in PENSTOCK_TOKEN.")
+@click.option("--secrets", metavar="FILE", help="A JSON or YAML file with secrets, name: value, to store at start.")
+@click.option("--key-file", metavar="FILE", help="The key that seals secrets; .penstock/key when absent.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="How stderr is written; text when absent.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="info when absent.")
+@click.option("--roles", metavar="ROLES", help="api,engine: what this process does; only both together for now.")
+def up(roles: str | None, **given: str | int | None) -> None:
+    """Start the engine and its API; Ctrl-C or SIGTERM ends it after what is under way.
+
+    Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on. Without a token
+    it listens on this machine only, and asks nobody who she is (development mode).
+    """
+    if roles is not None and sorted(role.strip() for role in roles.split(",")) != _ROLES:
+        message = f"--roles {roles[:100]!r}: this version runs api and engine in one process only"
+        raise CommandFailed(INVALID, message, advice="--roles api,engine, or no --roles")
+    _serve(load_settings(None, **given))
+
+
+def _serve(settings: Settings) -> None:
+    try:
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(run_until_stopped(settings, lambda server: _announce(server, settings)))
+    except StoreInUse as error:
+        advice = "stop the other engine, or take another store: --store sqlite:PATH"
+        raise CommandFailed(CONFLICT, str(error), advice=advice) from None
+    except InfrastructureError as error:
+        raise _not_started(error, settings) from None
+
+
+def _not_started(error: InfrastructureError, settings: Settings) -> CommandFailed:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        return CommandFailed(CONFLICT, f"{error}; another process listens there", advice="--port 0 takes a free port")
+    if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EADDRNOTAVAIL):
+        return CommandFailed(INVALID, str(error), advice=f"another --host or --port; {settings.host} is not yours")
+    return CommandFailed(UNREACHABLE, str(error))
+
+
+def _announce(server: RunningServer, settings: Settings) -> None:
+    """Four lines, the last of which can be pasted into another shell of this directory."""
+    url = server.base_url
+    kept = "in memory: gone when this ends" if settings.in_memory else f"{settings.store_url}, kept"
+    mode = "token needed" if settings.token else "development mode: no token, this machine only"
+    begin = "" if url == _USUAL_URL else f"export PENSTOCK_URL={url}; "
+    click.echo(f"Penstock {__version__}  {url}  ({mode})")
+    click.echo(f"docs   {url}/docs")
+    click.echo(f"store  {kept}")
+    click.echo(f"next   {begin}echo '{_HELLO}' | penstock deploy - && penstock start default/hello --wait 5")

@@ -1,0 +1,76 @@
+"""How people name things: `namespace/name:version`, unique prefixes of run ids, `@last`."""
+
+import re
+from typing import Final, NamedTuple
+
+from penstock.cli.api import Api, segment
+from penstock.cli.exits import CONFLICT, INVALID, NOT_FOUND, CommandFailed
+from penstock.model.limits import MAX_RUNS_SEARCHED
+
+LAST: Final = "@last"
+_RUNS: Final = "/api/v1/runs"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_PREFIX: Final = re.compile(r"[0-9a-f][0-9a-f-]{0,35}", re.ASCII)
+_WORKFLOW: Final = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s]+))?")
+
+
+class WorkflowName(NamedTuple):
+    """A workflow as people name it; `version` is "" when they name none."""
+
+    namespace: str
+    name: str
+    version: str
+
+    @property
+    def path(self) -> str:
+        """Where its versions stand in the API."""
+        return f"/api/v1/workflows/{segment(self.namespace)}/{segment(self.name)}"
+
+
+def workflow_name(given: str) -> WorkflowName:
+    """`NAMESPACE/NAME[:VERSION]`; anything else is wrong usage."""
+    found = _WORKFLOW.fullmatch(given)
+    if found is None:
+        advice = "`penstock ls workflows` lists them"
+        raise CommandFailed(INVALID, f"{given[:200]!r} is not NAMESPACE/NAME[:VERSION]", advice=advice)
+    return WorkflowName(found[1], found[2], found[3] or "")
+
+
+def run_path(run_id: str) -> str:
+    return f"{_RUNS}/{run_id}"
+
+
+def run_id(api: Api, given: str) -> str:
+    """The whole id that a prefix or `@last` (the newest run of the server) means."""
+    if given == LAST:
+        return _newest(api)
+    wanted = given.lower()
+    if _ID.fullmatch(wanted):
+        return wanted
+    if not _PREFIX.fullmatch(wanted):
+        advice = "`penstock ls` lists the runs; @last is the newest"
+        raise CommandFailed(INVALID, f"{given[:100]!r} is no run id, and no beginning of one", advice=advice)
+    return _completed(api, wanted)
+
+
+def _newest(api: Api) -> str:
+    for run in api.items(_RUNS, most=1):
+        return str(run["id"])
+    raise CommandFailed(NOT_FOUND, "@last: there is no run yet", advice="`penstock start NAMESPACE/NAME` starts one")
+
+
+def _completed(api: Api, prefix: str) -> str:
+    """Runs come newest first and ids sort by time, so that the look ends as soon as the ids are smaller."""
+    found: list[str] = []
+    for run in api.items(_RUNS, most=MAX_RUNS_SEARCHED):
+        identifier = str(run["id"])
+        if identifier.startswith(prefix):
+            found.append(identifier)
+        elif identifier < prefix or len(found) > 1:
+            break
+    if not found:
+        raise CommandFailed(NOT_FOUND, f"there is no run whose id begins with {prefix!r}")
+    if len(found) > 1:
+        message = f"the ids of several runs begin with {prefix!r}, {found[0]} and {found[1]} among them"
+        raise CommandFailed(CONFLICT, message, advice="more characters of the id")
+    return found[0]
