@@ -108,3 +108,4 @@ MAX_CLIENT_ANSWER_BYTES: Final = 64 * 1024 * 1024  # one answer, or one event of
 MAX_CLIENT_RECONNECTS: Final = 5  # times in a row that the command line opens a lost stream again
 MAX_RUNS_SEARCHED: Final = 10_000  # runs that the command line looks through for the prefix of an id
 MAX_LISTED: Final = 100_000  # items that one `ls` can list
+CANCEL_GRACE_MS: Final = 5_000  # how long `penstock run` waits for a run that it cancelled
