@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 from aiohttp import web
 
+from penstock.errors import InfrastructureError
 from penstock.server.event_stream import StreamItem, Streams
 from tests.server.support import endpoint, serving
 
@@ -81,3 +82,21 @@ async def test_closing_ends_streams() -> None:
         closing.set()
         assert await response.read() == b""
         await source.closed.wait()
+
+
+async def test_a_stream_whose_source_fails_ends() -> None:
+    async def items() -> AsyncIterator[StreamItem]:
+        yield ITEM
+        raise InfrastructureError("the disk is full")
+
+    streams = Streams(asyncio.Event())
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await streams.send(request, items())
+
+    async with (
+        serving([endpoint("GET", "/x", handler)]) as base,
+        aiohttp.ClientSession() as client,
+        client.get(f"{base}/x") as response,
+    ):
+        assert (await response.read()).endswith(FRAME)

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from penstock.errors import PenstockError
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_STREAMS, STREAM_HEARTBEAT_MS
 from penstock.server.refusals import TooManyStreams
@@ -47,14 +48,21 @@ class Streams:
         try:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
             await response.prepare(request)
-            await response.write(_HEARTBEAT)
-            while (chunk := await pump.next()) is not None:
-                await response.write(chunk)
-            await response.write_eof()
+            await self._write(response, pump)
             return response
         finally:
             self._open -= 1
             await pump.close()
+
+    async def _write(self, response: web.StreamResponse, pump: "_Pump") -> None:
+        await response.write(_HEARTBEAT)
+        try:
+            while (chunk := await pump.next()) is not None:
+                await response.write(chunk)
+        except PenstockError:
+            # What is streamed went away, or the store did: the status is sent, so the stream can only end.
+            response.force_close()
+        await response.write_eof()
 
 
 class _Pump:
@@ -74,7 +82,8 @@ class _Pump:
             {self._next, self._closed}, timeout=self._heartbeat_s, return_when=asyncio.FIRST_COMPLETED
         )
         if self._next in done:
-            item, self._next = self._next.result(), None
+            finished, self._next = self._next, None
+            item = finished.result()
             return None if item is None else _frame(item)
         return None if self._closed in done else _HEARTBEAT
 

@@ -56,7 +56,7 @@ class EventsApi:
             Endpoint(
                 "GET",
                 "/api/v1/events",
-                "List events, newest first",
+                "List events, newest first; those of one run in the order in which they came",
                 handler=self.list,
                 answers=(Answer(200, "A page", listing(ref("CloudEvent"))),),
                 parameters=(*_FILTERS, _RUN, LIMIT, CURSOR),
