@@ -275,12 +275,12 @@ class Engine:
         source: str | None = None,
         subject: str | None = None,
         run: str | None = None,
-        before: int | None = None,
+        beyond: int | None = None,
         limit: int = 100,
     ) -> list[EventView]:
-        """Newest first. `run`: published by or delivered to that run."""
+        """Newest first; those of a `run` (published by it or delivered to it) in order of ingestion."""
         rows = await self._parts.store.list_events(
-            type=type, source=source, subject=subject, run=run, before=before, limit=limit
+            type=type, source=source, subject=subject, run=run, beyond=beyond, limit=limit
         )
         return [EventView(row.seq, msgspec.json.decode(row.body)) for row in rows]
 
@@ -300,7 +300,7 @@ class Engine:
     async def _newer(self, after: int) -> list[EventView]:
         found: list[EventView] = []
         before: int | None = None
-        while page := await self.list_events(before=before, limit=limits.MAX_PAGE_ITEMS):
+        while page := await self.list_events(beyond=before, limit=limits.MAX_PAGE_ITEMS):
             found += [view for view in page if view.seq > after]
             before = page[-1].seq
             if before <= after or len(found) > limits.MAX_LISTEN_EVENTS:

@@ -136,10 +136,11 @@ class Store(Protocol):
         source: str | None = None,
         subject: str | None = None,
         run: str | None = None,
-        before: int | None = None,
+        beyond: int | None = None,
         limit: int,
     ) -> list[EventRow]:
-        """Newest first. `run`: published by or delivered to that run."""
+        """Newest first; those of a `run` (published by it or delivered to it) in order of ingestion. `beyond` is the seq
+        to continue beyond."""
         ...
 
     async def expire_events(self, now: int, limit: int) -> int:

@@ -54,7 +54,7 @@ async def _in_process(directory: Path, store: str, secrets_file: Path) -> AsyncI
     from penstock.server.app import serve  # noqa: PLC0415 - self-tests need no server
 
     settings = Settings(
-        data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=1
+        data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=2
     )
     async with serve(settings) as server:
         yield server.base_url

@@ -100,13 +100,14 @@ def events_since(session: Session, now: int, type: str | None, after_seq: int, l
 
 def list_events(session: Session, filters: Mapping[str, Json]) -> list[EventRow]:
     """`filters` are the parameters of `list_events` by name."""
-    before = _LARGEST if filters["before"] is None else filters["before"]
+    beyond = _LARGEST if filters["beyond"] is None else filters["beyond"]
     statement = "list_events"
     if filters["run"] is not None:
         statement = "list_events_of_run"
+        beyond = filters["beyond"] or 0
     elif filters["type"] is not None:
         statement = "list_events_of_type"
-    return [EventRow(*row) for row in session.execute(statement, {**filters, "before": before})]
+    return [EventRow(*row) for row in session.execute(statement, {**filters, "beyond": beyond})]
 
 
 def subscriptions(session: Session, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:

@@ -186,14 +186,14 @@ WHERE type = :type AND seq > :after_seq AND expires_at > :now ORDER BY seq LIMIT
 
 -- name: list_events
 SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events
-WHERE seq < :before
+WHERE seq < :beyond
   AND (:type IS NULL OR +type = :type) AND (:source IS NULL OR +source = :source)
   AND (:subject IS NULL OR subject = :subject)
 ORDER BY seq DESC LIMIT :limit
 
 -- name: list_events_of_type
 SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events INDEXED BY events_by_type
-WHERE type = :type AND seq < :before
+WHERE type = :type AND seq < :beyond
   AND (:source IS NULL OR source = :source) AND (:subject IS NULL OR subject = :subject)
 ORDER BY seq DESC LIMIT :limit
 
@@ -201,10 +201,10 @@ ORDER BY seq DESC LIMIT :limit
 SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events
 WHERE seq IN (SELECT seq FROM events INDEXED BY events_of_run WHERE run_id = :run AND run_id <> ''
               UNION SELECT event_seq FROM deliveries WHERE run_id = :run)
-  AND seq < :before
+  AND seq > :beyond
   AND (:type IS NULL OR +type = :type) AND (:source IS NULL OR +source = :source)
   AND (:subject IS NULL OR subject = :subject)
-ORDER BY seq DESC LIMIT :limit
+ORDER BY seq LIMIT :limit
 
 -- name: expired_events
 SELECT seq FROM events INDEXED BY events_expiring WHERE routed = 1 AND expires_at <= ? ORDER BY expires_at LIMIT ?

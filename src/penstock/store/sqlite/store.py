@@ -179,7 +179,7 @@ class SqliteStore:
         source: str | None = None,
         subject: str | None = None,
         run: str | None = None,
-        before: int | None = None,
+        beyond: int | None = None,
         limit: int,
     ) -> list[EventRow]:
         filters = {
@@ -187,7 +187,7 @@ class SqliteStore:
             "source": source,
             "subject": subject,
             "run": run,
-            "before": before,
+            "beyond": beyond,
             "limit": limit,
         }
         return await self._read(lambda s: reads.list_events(s, filters))

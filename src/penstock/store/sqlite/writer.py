@@ -104,7 +104,10 @@ class Writer:
     def _run(self) -> None:
         while batch := self._take():
             self._commit(batch)
-            self._loop.call_soon_threadsafe(_resolve, batch)
+            try:
+                self._loop.call_soon_threadsafe(_resolve, batch)
+            except RuntimeError:
+                return  # the event loop is closed: nobody waits any more
 
     def _take(self) -> list[Work]:
         """All that waits, up to a limit; nothing when the store closes."""
@@ -132,6 +135,8 @@ class Writer:
     def _transact(self, batch: list[Work], apply: Callable[[Session, list[Work]], None]) -> bool:
         """True when the batch is on disk, False when a write in it failed; raises when the database failed."""
         try:
+            if self._session.in_transaction:
+                self._session.control("ROLLBACK")  # the last one could not be rolled back at once
             self._session.control("BEGIN IMMEDIATE")
             apply(self._session, batch)
             self._session.control("COMMIT")
