@@ -63,12 +63,17 @@ async def _play(console: Console) -> None:
             Gateway(session, addresses) as gateway,
         ):
             seconds = await engine.start(session)
-            console.print("[bold]Penstock: kill -9 in the middle of the work, and nothing is lost or done twice[/bold]")
             console.print(
-                f"  engine    {engine.base_url}, ready in {seconds:.1f} s, its data in one SQLite file", highlight=False
+                "[bold]Penstock: kill -9 in the middle of the work; nothing is lost, nothing is done twice[/bold]"
+            )
+            console.print(
+                "A workflow that moves money or parcels must survive a crash. Here is the crash, and the proof.\n"
+            )
+            console.print(
+                f"  engine    {engine.base_url}, ready in {seconds:.1f} s, data in one SQLite file", highlight=False
             )
             told = ", ".join(f"{name} ({service.language})" for name, service in services.items())
-            console.print(f"  services  {told}: processes of their own\n", highlight=False)
+            console.print(f"  services  {told}\n", highlight=False)
             stage = Stage(session, engine, gateway, Api(session, engine.base_url), console)
             await process_texts(stage)
             stage.say("")

@@ -100,4 +100,4 @@ class Board:
     def _print_line(self) -> None:
         engine, *numbers = self._progress.figures()
         told = "  ".join(f"{name} {number}" for name, number in zip(COLUMNS[1:], numbers, strict=True))
-        self._console.print(f"  {told}  engine {engine}", highlight=False)
+        self._console.print(f"  {told}  engine {engine}", highlight=False, soft_wrap=True)

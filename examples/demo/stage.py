@@ -14,6 +14,7 @@ from examples.demo.engine_process import EngineProcess
 from examples.demo.gateway import Gateway
 
 SENDERS: Final = 10
+SEND_PAUSE_S: Final = 0.05  # work comes in over a while, so that some of it is on its way in at the crash
 READERS: Final = 10
 WATCH_INTERVAL_S: Final = 0.05
 DEAD_FOR_S: Final = 0.3
@@ -37,7 +38,7 @@ class Stage:
     console: Console
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def prove(self, claim: str, mistakes: Sequence[str]) -> None:
         """Prints a claim that holds; raises `Untrue` with the first mistakes when it does not."""
@@ -52,14 +53,11 @@ class Stage:
         under_way = progress.calls.under_way
         self.engine.kill()
         progress.engine = "killed by SIGKILL"
-        self.say(
-            f"  [red]kill -9[/red] of the engine with {progress.sent} acknowledged, "
-            f"{progress.completed} seen completed, {under_way} calls under way"
-        )
+        self.say(f"  [red]kill -9[/red]: {progress.sent} acknowledged so far, {under_way} calls under way")
         await asyncio.sleep(DEAD_FOR_S)
         seconds = await self.engine.start(self.session)
         progress.engine = "up again"
-        self.say(f"  started again on the same file after {seconds:.1f} s; nobody told it what to do")
+        self.say(f"  started again on the same file, ready in {seconds:.1f} s")
 
     async def all_ended(self, board: Board, progress: Progress, expected: int) -> None:
         """Returns once no run is under way any more."""

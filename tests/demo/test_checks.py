@@ -55,7 +55,7 @@ def test_the_expected_output_of_a_text_is_what_the_services_make_of_it() -> None
 
 
 @pytest.mark.parametrize("wrong", [None, {"message": "X"}, {"message": "A", "space_count": 1}])
-def test_a_wrong_or_missing_output_is_found(wrong: Any) -> None:
+def test_a_wrong_or_missing_output_is_found(wrong: dict[str, Any] | None) -> None:
     right = {"message": "A", "space_count": 0}
     assert checks.output_mistakes({"one": right}, {"one": right}) == []
     assert len(checks.output_mistakes({"one": wrong}, {"one": right})) == 1
