@@ -139,8 +139,8 @@ class Store(Protocol):
         beyond: int | None = None,
         limit: int,
     ) -> list[EventRow]:
-        """Newest first; those of a `run` (published by it or delivered to it) in order of ingestion. `beyond` is the seq
-        to continue beyond."""
+        """Newest first; those of a `run` (published by it or delivered to it) in order of ingestion. `beyond` is the
+        seq to continue beyond."""
         ...
 
     async def expire_events(self, now: int, limit: int) -> int:

@@ -1,0 +1,10 @@
+"""The contract of stores as tests: a store joins by a class that inherits these and a fixture `store`."""
+
+from tests.store.contract_definitions import DefinitionContract
+from tests.store.contract_events import EventContract
+from tests.store.contract_lists import ListContract
+from tests.store.contract_turns import TurnContract
+
+
+class StoreContract(TurnContract, ListContract, EventContract, DefinitionContract):
+    """Every test of the contract, under the same name for every store."""

@@ -1,0 +1,158 @@
+"""What every store does with events, deliveries and subscriptions."""
+
+import asyncio
+
+from penstock.store import Store
+from penstock.store.rows import EventRow
+from tests.store.samples import BEGAN, committed, event, run_id, subscription, turn
+
+
+async def put(store: Store, *new: EventRow) -> list[EventRow]:
+    stored = await store.put_events(new)
+    assert None not in stored
+    return [row for row in stored if row is not None]
+
+
+def ids(rows: list[EventRow]) -> list[str]:
+    return [row.id for row in rows]
+
+
+class EventContract:
+    async def test_an_event_is_stored_once(self, store: Store) -> None:
+        (first,) = await put(store, event("a", subject="s", run_id="r"))
+        again = await store.put_events([event("a", body=b"other"), event("b"), event("b"), event("a", source="/x")])
+        assert [row and (row.source, row.id) for row in again] == [None, ("/tests", "b"), None, ("/x", "a")]
+        assert await store.list_events(source="/tests", limit=9) == [again[1], first]
+        assert again[1] is not None
+        assert first.seq < again[1].seq
+
+    async def test_no_events_are_stored_for_nothing(self, store: Store) -> None:
+        assert await store.put_events([]) == []
+
+    async def test_a_turn_publishes_in_its_own_transaction(self, store: Store) -> None:
+        await put(store, event("known"))
+        turns = [turn(1, events=(event("a"), event("known"))), turn(2, events=(event("b"),))]
+        one, two = await store.commit(turns)
+        assert ids(list(committed([one]).events)) == ["a"]
+        assert ids(list(committed([two]).events)) == ["b"]
+        assert ids(await store.unrouted_events(9)) == ["known", "a", "b"]
+
+    async def test_an_event_comes_to_a_run_once(self, store: Store) -> None:
+        (a,) = await put(store, event("a"))
+        first = await store.deliver(a.seq, [(run_id(1), b"m1")], routed=False)
+        again = await store.deliver(a.seq, [(run_id(2), b"m2"), (run_id(1), b"m1"), (run_id(2), b"m3")], routed=True)
+        assert [(row.run_id, row.body) for row in first] == [(run_id(1), b"m1")]
+        assert [(row.run_id, row.body) for row in again] == [(run_id(2), b"m2")]
+        assert await store.inbox(0, 9) == first + again
+
+    async def test_an_event_comes_once_even_after_its_message_is_consumed(self, store: Store) -> None:
+        (a,) = await put(store, event("a"))
+        (row,) = await store.deliver(a.seq, [(run_id(1), b"m")], routed=True)
+        await store.commit([turn(1, consumed=(row.seq,))])
+        assert await store.deliver(a.seq, [(run_id(1), b"m")], routed=True) == []
+
+    async def test_deliveries_at_the_same_time_make_one_message(self, store: Store) -> None:
+        (a,) = await put(store, event("a"))
+        await asyncio.gather(*(store.deliver(a.seq, [(run_id(1), b"m")], routed=True) for _ in range(8)))
+        assert len(await store.inbox(0, 9)) == 1
+
+    async def test_an_event_goes_to_many_runs(self, store: Store) -> None:
+        (a,) = await put(store, event("a"))
+        rows = await store.deliver(a.seq, [(run_id(n), b"%d" % n) for n in range(150)], routed=True)
+        assert [row.run_id for row in rows] == [run_id(n) for n in range(150)]
+
+    async def test_events_are_unrouted_until_a_delivery_says_so(self, store: Store) -> None:
+        a, b, c = await put(store, event("a"), event("b"), event("c"))
+        assert await store.unrouted_events(2) == [a, b]
+        await store.deliver(a.seq, [(run_id(1), b"m")], routed=False)
+        await store.deliver(b.seq, [], routed=True)
+        assert await store.unrouted_events(9) == [a, c]
+
+    async def test_late_listeners_see_what_has_not_expired(self, store: Store) -> None:
+        a, b, c = await put(
+            store,
+            event("a", expires_at=BEGAN + 10),
+            event("b", expires_at=BEGAN + 20),
+            event("c", type="x", expires_at=BEGAN + 20),
+        )
+        assert await store.events_since(now=BEGAN + 9, type=None, after_seq=0, limit=9) == [a, b, c]
+        assert await store.events_since(now=BEGAN + 10, type=None, after_seq=0, limit=9) == [b, c]
+        assert await store.events_since(now=BEGAN, type="order.placed", after_seq=a.seq, limit=9) == [b]
+        assert await store.events_since(now=BEGAN, type="x", after_seq=0, limit=9) == [c]
+        assert await store.events_since(now=BEGAN, type=None, after_seq=0, limit=1) == [a]
+
+    async def test_expired_events_go_when_they_are_routed(self, store: Store) -> None:
+        a, b, _, d = await put(
+            store,
+            event("a", expires_at=BEGAN + 10),
+            event("b", expires_at=BEGAN + 20),
+            event("c", expires_at=BEGAN + 10),
+            event("d", expires_at=BEGAN + 10),
+        )
+        for row in (a, b, d):
+            await store.deliver(row.seq, [(run_id(1), b"m")], routed=True)
+        assert await store.expire_events(BEGAN + 9, 9) == 0
+        assert await store.expire_events(BEGAN + 10, 1) == 1
+        assert await store.expire_events(BEGAN + 10, 9) == 1
+        assert ids(await store.list_events(limit=9)) == ["c", "b"]
+        assert ids(await store.list_events(run=run_id(1), limit=9)) == ["b"]
+
+    async def test_events_list_newest_first_by_filters(self, store: Store) -> None:
+        a, b, c, d = await put(
+            store,
+            event("a", run_id=run_id(1)),
+            event("b", type="x", subject="s"),
+            event("c", source="/x", type="x"),
+            event("d"),
+        )
+        await store.deliver(b.seq, [(run_id(1), b"m")], routed=True)
+        assert await store.list_events(limit=9) == [d, c, b, a]
+        assert await store.list_events(limit=2, beyond=d.seq) == [c, b]
+        assert await store.list_events(type="x", limit=9) == [c, b]
+        assert await store.list_events(type="x", source="/x", limit=9) == [c]
+        assert await store.list_events(subject="s", limit=9) == [b]
+
+    async def test_events_of_a_run_list_in_order(self, store: Store) -> None:
+        a, b, _, d = await put(
+            store, event("a", run_id=run_id(1)), event("b", type="x"), event("c"), event("d", run_id=run_id(1))
+        )
+        await store.deliver(b.seq, [(run_id(1), b"m")], routed=True)
+        assert await store.list_events(run=run_id(1), limit=9) == [a, b, d]
+        assert await store.list_events(run=run_id(1), type="x", limit=9) == [b]
+        assert await store.list_events(run=run_id(1), beyond=a.seq, limit=1) == [b]
+        assert await store.list_events(run="", limit=9) == []
+
+    async def test_subscriptions_are_found_by_topic_and_key(self, store: Store) -> None:
+        one, two, three = subscription(1, 1, "t", "k"), subscription(1, 2, "t", "*"), subscription(2, 1, "u", "k")
+        await store.commit([turn(1, subscribe=(one, two)), turn(2, subscribe=(three,))])
+        assert await store.subscriptions([("t", "k")]) == [one]
+        assert await store.subscriptions([("t", "*"), ("t", "k"), ("t", "k"), ("u", "k")]) == [two, one, three]
+        assert await store.subscriptions([("t", "")]) == []
+        assert await store.subscriptions([]) == []
+
+    async def test_a_subscription_replaces_the_one_of_its_filter(self, store: Store) -> None:
+        await store.commit([turn(1, subscribe=(subscription(1, 1, "t"), subscription(1, 1, "t", filter=1)))])
+        await store.commit([turn(1, 2, subscribe=(subscription(1, 1, "u", "k"),))])
+        assert await store.subscriptions([("t", ""), ("u", "k")]) == [
+            subscription(1, 1, "t", filter=1),
+            subscription(1, 1, "u", "k"),
+        ]
+
+    async def test_unsubscribing_takes_all_filters_of_an_entry(self, store: Store) -> None:
+        mine = (subscription(1, 1, "t"), subscription(1, 1, "t", filter=1), subscription(1, 2, "t"))
+        await store.commit([turn(1, subscribe=mine), turn(2, subscribe=(subscription(2, 1, "t"),))])
+        await store.commit([turn(1, 2, unsubscribe=(1,))])
+        assert await store.subscriptions([("t", "")]) == [subscription(1, 2, "t"), subscription(2, 1, "t")]
+
+    async def test_one_turn_can_unsubscribe_and_subscribe_again(self, store: Store) -> None:
+        await store.commit([turn(1, subscribe=(subscription(1, 1, "t"), subscription(1, 1, "t", filter=1)))])
+        await store.commit([turn(1, 2, unsubscribe=(1,), subscribe=(subscription(1, 1, "u"),))])
+        assert await store.subscriptions([("t", ""), ("u", "")]) == [subscription(1, 1, "u")]
+
+    async def test_topics_are_listed_once(self, store: Store) -> None:
+        assert await store.subscription_topics() == []
+        mine = [subscription(1, n, topic) for n, topic in enumerate(["b", "a", "b", "", "c"])]
+        await store.commit([turn(1, subscribe=tuple(mine))])
+        assert sorted(await store.subscription_topics()) == ["", "a", "b", "c"]
+        await store.commit([turn(1, 2, unsubscribe=(0, 2, 3))])
+        assert sorted(await store.subscription_topics()) == ["a", "c"]

@@ -1,0 +1,24 @@
+"""Every store keeps the same contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from penstock.store import Store, open_store
+from tests.store.contract import StoreContract
+from tests.store.contract_lists import filled
+
+__all__ = ["filled"]
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    opened = open_store("memory:" if request.param == "memory" else f"sqlite:{tmp_path}/penstock.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+class TestStore(StoreContract):
+    """The contract over SQLite, in a file and in memory."""
