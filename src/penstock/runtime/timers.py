@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 from collections.abc import Callable
-from contextlib import suppress
 
 from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_TIMERS_IN_MEMORY, TIMER_WINDOW_MS
 from penstock.runtime.clock import Clock
@@ -100,7 +99,5 @@ class Timers:
         try:
             await asyncio.wait({sleeping, changed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sleeping, changed):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            sleeping.cancel()  # not awaited: waiting here could swallow a cancellation of this very task
+            changed.cancel()
