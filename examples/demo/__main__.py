@@ -63,18 +63,12 @@ async def _play(console: Console) -> None:
             Gateway(session, addresses) as gateway,
         ):
             seconds = await engine.start(session)
-            console.print(
-                "[bold]Penstock: kill -9 in the middle of the work; nothing is lost, nothing is done twice[/bold]"
-            )
-            console.print(
-                "A workflow that moves money or parcels must survive a crash. Here is the crash, and the proof.\n"
-            )
-            console.print(
-                f"  engine    {engine.base_url}, ready in {seconds:.1f} s, data in one SQLite file", highlight=False
-            )
-            told = ", ".join(f"{name} ({service.language})" for name, service in services.items())
-            console.print(f"  services  {told}\n", highlight=False)
             stage = Stage(session, engine, gateway, Api(session, engine.base_url), console)
+            stage.say("[bold]Penstock: kill -9 in the middle of the work, and nothing is lost[/bold]")
+            stage.say("Work that must be finished has to survive a crash. Here is the crash, and the proof.\n")
+            stage.say(f"  engine    {engine.base_url}, ready in {seconds:.1f} s, data in one SQLite file")
+            told = ", ".join(f"{name} ({service.language})" for name, service in services.items())
+            stage.say(f"  services  {told}\n")
             await process_texts(stage)
             stage.say("")
             await process_orders(stage)
