@@ -30,7 +30,7 @@ async def serving(endpoints: Sequence[Endpoint], *, token: str | None = None) ->
         client_max_size=MAX_BODY_BYTES, middlewares=[problem_answers(make_log(Settings())), access_guard(token)]
     )
     register(app, endpoints)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -88,3 +88,10 @@ async def test_the_stream_tells_of_events_as_they_come(client: Client) -> None:
             await client.send("POST", "/api/v1/events", text=json.dumps(event(number, type=kind)), media=STRUCTURED)
         first = await anext(told)
     assert first[1]["id"] == "e2"
+
+
+@pytest.mark.parametrize("cursor", ["OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk", "LTU", "MS41", "bnVsbA", "IjEi"])
+async def test_a_cursor_of_no_list_is_named(client: Client, cursor: str) -> None:
+    answer = await client.get(f"/api/v1/events?cursor={cursor}")
+    assert (answer.status, answer.media) == (400, PROBLEM)
+    assert "cursor" in answer.body["detail"]

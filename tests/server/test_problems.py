@@ -1,5 +1,7 @@
 """Whatever goes wrong, the answer is problem details and never a traceback."""
 
+import gzip
+
 import pytest
 from aiohttp import web
 
@@ -83,10 +85,10 @@ async def test_unknown_paths_and_methods() -> None:
         unknown = await client.get("/y")
         assert (unknown.status, problem_of(unknown)["status"]) == (404, 404)
         wrong = await client.send("DELETE", "/x")
-        assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, OPTIONS, PUT")
+        assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD, OPTIONS, PUT")
         problem_of(wrong)
         options = await client.send("OPTIONS", "/x")
-        assert (options.status, options.headers["Allow"]) == (204, "GET, OPTIONS, PUT")
+        assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, PUT")
 
 
 async def _echo(request: web.Request) -> web.StreamResponse:
@@ -161,3 +163,20 @@ async def test_other_content_types_are_415(media: str) -> None:
             answer = await client.send("POST", path, text=b"{}", media=media)
             assert answer.status == 415
             problem_of(answer)
+
+
+async def test_a_compressed_body_is_415() -> None:
+    async with speaking([endpoint("POST", "/x", _echo)]) as client:
+        headers = {"Content-Encoding": "gzip"}
+        answer = await client.send("POST", "/x", text=gzip.compress(b"{}"), media=JSON, headers=headers)
+    assert answer.status == 415
+    problem_of(answer)
+
+
+async def test_what_can_be_read_can_be_asked_for_its_head() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return reply({"a": 1})
+
+    async with speaking([endpoint("GET", "/x", handler)]) as client:
+        answer = await client.send("HEAD", "/x")
+        assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "7", None)

@@ -28,6 +28,7 @@ from penstock.server.api.tools import ToolsApi
 from penstock.server.api.workflows import WorkflowsApi
 from penstock.server.endpoints import Endpoint, register
 from penstock.server.event_stream import Streams
+from penstock.server.http_log import http_logger
 from penstock.server.openapi import openapi_document
 from penstock.server.problems import problem_answers
 from penstock.server.waiting import Waiting
@@ -98,7 +99,13 @@ async def serve(settings: Settings, *, store: Store | None = None) -> AsyncGener
     require_safe_binding(settings.host, settings.token or None)
     with _listening(settings.host, settings.port) as listener:
         async with Engine(settings, store=store) as engine:
-            runner = web.AppRunner(build_app(engine, settings), access_log=None, shutdown_timeout=SHUTDOWN_MS / 1000)
+            runner = web.AppRunner(
+                build_app(engine, settings),
+                access_log=None,
+                auto_decompress=False,
+                logger=http_logger(make_log(settings)),
+                shutdown_timeout=SHUTDOWN_MS / 1000,
+            )
             await runner.setup()
             try:
                 await web.SockSite(runner, listener).start()
@@ -135,7 +142,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise InfrastructureError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        raise InfrastructureError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     return listener
 
 

@@ -23,15 +23,26 @@ def is_json(media: str) -> bool:
     return media == JSON_TYPE or (media.startswith("application/") and media.endswith("+json"))
 
 
+async def read_bytes(request: web.Request) -> bytes:
+    """The body as it was sent: a compressed one is refused, so that its size is what it seems."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia(f"the body must not be compressed ({encoding[:50]})")
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        raise BadRequest("the body ended too early, or is framed wrongly") from None
+
+
 async def read_json(request: web.Request) -> Json:
     """The JSON body. 415 unless the content type is JSON, 400 unless the engine can carry the value."""
     require_json(request)
-    return parse_json(await request.read())
+    return parse_json(await read_bytes(request))
 
 
 async def read_optional_json(request: web.Request, default: Json) -> Json:
     """The JSON body, or `default` when the request has no body at all."""
-    body = await request.read()
+    body = await read_bytes(request)
     if not body:
         return default
     require_json(request)
@@ -73,6 +84,6 @@ async def read_document(request: web.Request) -> str:
         said = media[:100] or "without a content type"
         raise UnsupportedMedia(f"the body must be application/yaml or application/json, not {said}")
     try:
-        return (await request.read()).decode("utf-8-sig")
+        return (await read_bytes(request)).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadRequest("the body is not UTF-8") from None

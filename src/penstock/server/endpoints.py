@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from penstock.model.json_value import Json
 
+EVENT_STREAM: Final = "text/event-stream"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
@@ -58,8 +59,15 @@ class Endpoint:
     listed: bool = True
     """False for routes that only say that they are not there."""
 
+    @property
+    def streams(self) -> bool:
+        """Whether the answer goes on until somebody ends it."""
+        return any(answer.media == EVENT_STREAM for answer in self.answers)
+
 
 def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
-    """Adds every endpoint to the router."""
+    """Adds every endpoint to the router; what can be read can be asked for its head."""
     for endpoint in endpoints:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+        if endpoint.method == "GET" and not endpoint.streams:
+            app.router.add_route("HEAD", endpoint.path, endpoint.handler)

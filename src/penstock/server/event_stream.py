@@ -11,6 +11,7 @@ from aiohttp import web
 from penstock.errors import PenstockError
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_STREAMS, STREAM_HEARTBEAT_MS
+from penstock.server.endpoints import EVENT_STREAM
 from penstock.server.refusals import TooManyStreams
 from penstock.server.replies import encode
 
@@ -46,7 +47,7 @@ class Streams:
         self._open += 1
         pump = _Pump(items, self._closing, self._heartbeat_s)
         try:
-            response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+            response = web.StreamResponse(headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store"})
             await response.prepare(request)
             await self._write(response, pump)
             return response

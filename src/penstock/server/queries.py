@@ -28,6 +28,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASC
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _TEXT_CHARACTERS: Final = 2048
+_FOREIGN_CURSOR: Final = "is none that this list gave out"
 MAX_POSITION: Final = 2**53
 """The highest sequence number that every JSON client can hold."""
 
@@ -130,7 +131,15 @@ def read_cursor(request: web.Request, shape: type[Position]) -> Position | None:
         decoded = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         return msgspec.json.decode(decoded, type=shape)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
-        raise BadParameter("cursor", "is none that this list gave out") from None
+        raise BadParameter("cursor", _FOREIGN_CURSOR) from None
+
+
+def read_position(request: web.Request) -> int | None:
+    """The position that a cursor holds, for lists whose places are numbered."""
+    position = read_cursor(request, int)
+    if position is not None and not 0 <= position <= MAX_POSITION:
+        raise BadParameter("cursor", _FOREIGN_CURSOR)
+    return position
 
 
 def last_event(request: web.Request) -> int | None:

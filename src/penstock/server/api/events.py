@@ -9,7 +9,8 @@ from penstock.events.cloudevent import BATCH, STRUCTURED, parse_http
 from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
 from penstock.server import queries
-from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
+from penstock.server.bodies import read_bytes
+from penstock.server.endpoints import EVENT_STREAM, Answer, Body, Endpoint, Parameter
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LAST_EVENT_ID, LIMIT
 from penstock.server.replies import page, reply
@@ -68,7 +69,7 @@ class EventsApi:
                 "/api/v1/events/stream",
                 "Events as they come",
                 handler=self.stream,
-                answers=(Answer(200, "Server-sent events", TEXT, "text/event-stream"),),
+                answers=(Answer(200, "Server-sent events", TEXT, EVENT_STREAM),),
                 parameters=(*_FILTERS, LAST_EVENT_ID),
                 problems=(400, 503),
                 tag="events",
@@ -76,7 +77,7 @@ class EventsApi:
         )
 
     async def publish(self, request: web.Request) -> web.Response:
-        events = parse_http(request.headers, await request.read())
+        events = parse_http(request.headers, await read_bytes(request))
         await self._engine.publish(events)
         return reply({"accepted": len(events)}, 202)
 
@@ -88,7 +89,7 @@ class EventsApi:
             source=wanted.source,
             subject=wanted.subject,
             run=queries.text(request, "run"),
-            beyond=queries.read_cursor(request, int),
+            beyond=queries.read_position(request),
             limit=most + 1,
         )
         cursor = queries.write_cursor(found[most - 1].seq) if len(found) > most else None

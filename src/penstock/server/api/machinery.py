@@ -11,7 +11,7 @@ from penstock.model.limits import MACHINERY_WAIT_MS
 from penstock.notations.machinery_document import NAMESPACE, missing_inputs, unwrap_event
 from penstock.runtime.engine import Engine
 from penstock.server import queries
-from penstock.server.bodies import is_json, media_type, parse_json
+from penstock.server.bodies import is_json, media_type, parse_json, read_bytes
 from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
 from penstock.server.machinery import (
     InvalidDefinition,
@@ -229,7 +229,7 @@ async def _payload(request: web.Request) -> Json | web.Response:
     if not is_json(media_type(request)):
         return reply({"message": "json is expected"}, 415)
     try:
-        data = parse_json(await request.read())
+        data = parse_json(await read_bytes(request))
     except BadRequest as error:
         return reply({"message": error.detail}, 400)
     return reply({"message": "payload can not be empty"}, 400) if data is None else data
@@ -281,6 +281,6 @@ def _workflow_view(workflow: RegisteredWorkflow) -> dict[str, Json]:
 
 def _page_of(request: web.Request, items: list[dict[str, Json]]) -> web.Response:
     most = queries.limit(request)
-    first = queries.read_cursor(request, int) or 0
+    first = queries.read_position(request) or 0
     cursor = queries.write_cursor(first + most) if len(items) > first + most else None
-    return page([*items[max(first, 0) : max(first, 0) + most]], cursor)
+    return page([*items[first : first + most]], cursor)

@@ -8,7 +8,7 @@ from penstock.runtime.engine import Engine
 from penstock.runtime.views import summary_json
 from penstock.server import queries
 from penstock.server.bodies import read_object
-from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
+from penstock.server.endpoints import EVENT_STREAM, Answer, Body, Endpoint, Parameter
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN, SINCE, UNTIL
 from penstock.server.refusals import BadRequest
@@ -92,7 +92,7 @@ class RunsApi:
                 _PATH + "/stream",
                 "The history, live",
                 handler=self.stream,
-                answers=(Answer(200, "Server-sent events", TEXT, "text/event-stream"),),
+                answers=(Answer(200, "Server-sent events", TEXT, EVENT_STREAM),),
                 parameters=(RUN, LAST_EVENT_ID),
                 problems=(400, 404, 503),
                 tag="runs",
@@ -181,14 +181,14 @@ class RunsApi:
 
     async def tasks(self, request: web.Request) -> web.Response:
         run_id, most = queries.run_id(request), queries.limit(request)
-        after = queries.read_cursor(request, int) or 0
+        after = queries.read_position(request) or 0
         found = await self._engine.run_tasks(run_id, after=after, limit=most + 1)
         cursor = queries.write_cursor(after + most) if len(found) > most else None
         return page([task.as_json() for task in found[:most]], cursor)
 
     async def history(self, request: web.Request) -> web.Response:
         run_id, most = queries.run_id(request), queries.limit(request)
-        found = await self._engine.history(run_id, queries.read_cursor(request, int) or 0, most)
+        found = await self._engine.history(run_id, queries.read_position(request) or 0, most)
         return page(found.events, None if found.next is None else queries.write_cursor(found.next))
 
     async def state(self, request: web.Request) -> web.Response:

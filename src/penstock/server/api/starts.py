@@ -7,7 +7,7 @@ from penstock.model.json_value import Json
 from penstock.model.limits import MAX_VALUE_BYTES
 from penstock.runtime.engine import Engine
 from penstock.server import queries
-from penstock.server.bodies import read_optional_json
+from penstock.server.bodies import read_bytes, read_optional_json
 from penstock.server.endpoints import Answer, Body, Endpoint
 from penstock.server.parameters import AT, IDEMPOTENCY_KEY, LABEL, NAMESPACE, QUERY_VERSION, WAIT, WORKFLOW
 from penstock.server.replies import encode, reply
@@ -62,6 +62,6 @@ async def _read_input(request: web.Request) -> Json:
     """The input; an empty object when the request has no body (DSL: a workflow without input gets one)."""
     value = await read_optional_json(request, {})
     # One value of a run is smaller than a request may be. Blanks between tokens do not count.
-    if len(await request.read()) > MAX_VALUE_BYTES and len(encode(value)) > MAX_VALUE_BYTES:
+    if len(await read_bytes(request)) > MAX_VALUE_BYTES and len(encode(value)) > MAX_VALUE_BYTES:
         raise TooLarge(f"the input is larger than {MAX_VALUE_BYTES} bytes")
     return value
