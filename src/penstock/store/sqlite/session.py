@@ -15,7 +15,7 @@ from penstock.store.statements import Statements
 Parameters = Sequence[Json] | dict[str, Json]
 BeforeStatement = Callable[[str], None]
 
-ROWS_PER_STATEMENT: Final = (64, 8, 1)
+ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
 """Rows written by one execution: few sizes, so that every prepared statement stays cached."""
 
 
