@@ -26,6 +26,7 @@ from penstock.store.protocol import Store
 from penstock.store.rows import JournalRow
 
 _ROWS: Final = 200
+_FIRST_ROWS: Final = 8
 _FACTS_PER_SEQ: Final = 1_000_000
 """A position in a history is `seq * _FACTS_PER_SEQ + place`, so that one number tells where to go on."""
 
@@ -73,12 +74,13 @@ class History:
 
     async def last_tasks(self, run_id: str, version: int) -> tuple[TaskView, ...]:
         """The last `MAX_TASK_ROWS` task runs, in the order of entry."""
-        before, entries = version + 1, list[JournalEntry]()
+        before, page, entries = version + 1, _FIRST_ROWS, list[JournalEntry]()
         seen: set[tuple[int, int]] = set()
         while before > 1 and len(seen) <= MAX_TASK_ROWS:
-            rows = await self._store.journal_tail(run_id, before, _ROWS if version > 20 else 20)
+            rows = await self._store.journal_tail(run_id, before, page)
             if not rows:
                 break
+            page = min(2 * page, _ROWS)  # one row may hold thousands of facts, or one
             for row in rows:
                 entries.append(await self._entry(run_id, row, values=False))
                 seen.update((fact.entry, fact.attempt) for fact in entries[-1].facts if fact.type.startswith("task."))
