@@ -8,9 +8,7 @@ from hypothesis import settings
 
 TESTS: Final = Path(__file__).resolve().parent
 
-DRIVE_SERVERS: Final = frozenset(
-    {"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"}
-)
+DRIVE_SERVERS: Final = frozenset({"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"})
 """Directories under tests/ whose tests start real servers or processes."""
 
 # Deadlines measure the machine; a shared one is slow at times.

@@ -58,9 +58,7 @@ def test_the_folders_are_read_whole() -> None:
 def test_example_loads(document: Document) -> None:
     loaded = load_document(document.text, name=document.path.name)
     problems = [error.render(document.path.name) for error in loaded.errors]
-    assert loaded.workflow is not None and not problems, (
-        f"{_name(document)}: expected no error, actual {problems}"
-    )
+    assert loaded.workflow is not None and not problems, f"{_name(document)}: expected no error, actual {problems}"
     written = read_yaml(document.text)["document"]
     identity = loaded.workflow.identity
     assert (identity.namespace, identity.name, identity.version) == (
@@ -76,9 +74,7 @@ def test_invalid_document_is_refused_with_its_place(document: Document) -> None:
     assert loaded.workflow is None, f"{_name(document)}: expected a refusal, actual {loaded.workflow!r}"
     lines = document.text.count("\n") + 1
     for error in loaded.errors:
-        assert 1 <= error.line <= lines and error.column >= 1 and error.message, (
-            f"{_name(document)}: {error!r}"
-        )
+        assert 1 <= error.line <= lines and error.column >= 1 and error.message, f"{_name(document)}: {error!r}"
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

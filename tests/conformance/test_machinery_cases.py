@@ -102,9 +102,7 @@ async def test_failing_service_is_named(
     stored = await api.send_json("POST", "/w", {"name": "chain", "services": [service, "later"]})
     answer = await api.send_json("POST", f"/e/{stored.expect(201).body['workflow_id']}", {"message": "m"})
     problem = answer.expect_problem(502)
-    assert service in problem["message"], (
-        f"case {name}: message: expected {service!r} in it, actual {problem!r}"
-    )
+    assert service in problem["message"], f"case {name}: message: expected {service!r} in it, actual {problem!r}"
     called = [path for path, _ in recorder.received]
     assert "/rec/later" not in called, f"case {name}: later services: expected no call, actual {called!r}"
 
@@ -117,9 +115,7 @@ async def test_missing_declared_input_is_named_and_nothing_is_called(api: Api, r
     stored = await api.send_json("POST", "/w", {"name": "needs", "services": ["rec"], "inputs": declared})
     answer = await api.send_json("POST", f"/e/{stored.expect(201).body['workflow_id']}", {"other": 1})
     answer.expect(422)
-    assert "message" in answer.text, (
-        f"body: expected the missing input's name 'message' in it, actual {answer}"
-    )
+    assert "message" in answer.text, f"body: expected the missing input's name 'message' in it, actual {answer}"
     assert recorder.received == [], f"service calls: expected none, actual {recorder.received!r}"
 
 
@@ -131,9 +127,7 @@ async def test_service_again_updates_and_keeps_the_id(api: Api, services: Servic
     assert kept == now, f"service_id: expected {kept!r} again, actual {now!r}"
     stored = await api.send_json("POST", "/w", {"name": "uses-twice", "services": ["twice"]})
     answer = await api.send_json("POST", f"/e/{stored.expect(201).body['workflow_id']}", {"message": "ab"})
-    assert answer.expect(201).body == {"message": "ba"}, (
-        f"expected the newer address to be called, got {answer}"
-    )
+    assert answer.expect(201).body == {"message": "ba"}, f"expected the newer address to be called, got {answer}"
 
 
 @pytest.mark.mission("M101")
@@ -151,9 +145,7 @@ async def test_definitions_carry_their_creation_time(api: Api) -> None:
 async def test_store_survives_a_restart(tmp_path: Path, services: ServiceBases) -> None:
     store = f"sqlite:{tmp_path / 'machinery.db'}"
     async with running_server(tmp_path, store=store) as base_url, api_client(base_url) as api:
-        (
-            await api.send_json("POST", "/s", {"name": "upper", "address": f"{services['upper']}/event"})
-        ).expect(201)
+        (await api.send_json("POST", "/s", {"name": "upper", "address": f"{services['upper']}/event"})).expect(201)
         stored = (await api.send_json("POST", "/w", {"name": "kept", "services": ["upper"]})).expect(201)
     async with running_server(tmp_path, store=store) as base_url, api_client(base_url) as api:
         answer = await api.send_json("POST", f"/e/{stored.body['workflow_id']}", {"message": "a b"})

@@ -73,9 +73,7 @@ def test_refused_constructs_agree_with_the_kinds_of_the_case(case: Case) -> None
             [("digest", "/do/0/step/with/endpoint/authentication/digest")],
         ),
         (
-            _task(
-                {"call": "http", "with": {"endpoint": "http://x", "body": {"authentication": {"oidc": {}}}}}
-            ),
+            _task({"call": "http", "with": {"endpoint": "http://x", "body": {"authentication": {"oidc": {}}}}}),
             [],
         ),
         (

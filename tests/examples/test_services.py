@@ -133,8 +133,7 @@ def test_a_body_over_the_limit_is_refused_unread(service: RunningService):
     port = int(service.base_url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT_S) as connection:
         connection.sendall(
-            b"POST /event HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 1000001\r\n\r\n"
+            b"POST /event HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000001\r\n\r\n"
         )
         with connection.makefile("rb") as answer:
             assert answer.readline().split()[1] == b"413"

@@ -72,8 +72,5 @@ def _fits_literal(text: str) -> bool:
     lines = text.split("\n")
     printable = all(_PRINTABLE.fullmatch(line) for line in lines)
     return (
-        printable
-        and bool(lines[0])
-        and not lines[0].startswith(" ")
-        and not any(line.endswith(" ") for line in lines)
+        printable and bool(lines[0]) and not lines[0].startswith(" ") and not any(line.endswith(" ") for line in lines)
     )

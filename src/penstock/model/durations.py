@@ -62,6 +62,4 @@ def _iso_ms(text: str) -> int | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
-    return round(
-        sum(float(amount) * ms for amount, ms in zip(match.groups(), _ISO_MS, strict=True) if amount)
-    )
+    return round(sum(float(amount) * ms for amount, ms in zip(match.groups(), _ISO_MS, strict=True) if amount))

@@ -43,17 +43,13 @@ CONSTRUCTS: Final = MappingProxyType[str, Construct](
         "authentication-basic": Construct("authentication `basic`", True, "tools"),
         "authentication-bearer": Construct("authentication `bearer`", True, "tools"),
         "schema": Construct("schemas in JSON Schema", True, "kernel"),
-        "schema-resource": Construct(
-            "schemas that lie elsewhere", True, "fetched when deployed, pinned by hash"
-        ),
+        "schema-resource": Construct("schemas that lie elsewhere", True, "fetched when deployed, pinned by hash"),
         "evaluate-loose": Construct("`evaluate.mode: loose`", True, "kernel"),
         "call-grpc": Construct("`call: grpc`", False, "call a capability instead"),
         "call-asyncapi": Construct("`call: asyncapi`", False, "use emit and listen, or call a capability"),
         "call-a2a": Construct("`call: a2a`", False, "call a capability instead"),
         "call-mcp": Construct("`call: mcp`", False, "call a capability instead"),
-        "call-function-url": Construct(
-            "`call` of a function by URL", True, "fetched when deployed, pinned by hash"
-        ),
+        "call-function-url": Construct("`call` of a function by URL", True, "fetched when deployed, pinned by hash"),
         "call-function-catalog": Construct(
             "`call` of a catalogued function (`name:version`, `@catalog`)", False, "copy it to use.functions"
         ),

@@ -50,9 +50,7 @@ def parse(text: str) -> Json:
         raise TextError("an integer does not fit in 64 bits", "value", 1, 1) from None
     problem = plain_data.problem_of(data)
     if problem is not None:
-        place, _ = (
-            (Place(1, 1), True) if problem.code == "too-deep" else find(places_of(text), problem.pointer)
-        )
+        place, _ = (Place(1, 1), True) if problem.code == "too-deep" else find(places_of(text), problem.pointer)
         raise TextError(problem.message, problem.code, place.line, place.column)
     return data
 

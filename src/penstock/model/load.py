@@ -12,9 +12,7 @@ from penstock.model.readers.workflow import read_workflow
 from penstock.model.source import Source, UnreadableDocument, read_source, source_of_data
 from penstock.model.workflow import Workflow
 
-_SECRET: Final = re.compile(
-    r"\$secrets?\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|(?:\.\s*)?\[\s*\"([^\"\\]+)\"\s*\])"
-)
+_SECRET: Final = re.compile(r"\$secrets?\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|(?:\.\s*)?\[\s*\"([^\"\\]+)\"\s*\])")
 
 
 class LoadedDocument(msgspec.Struct, frozen=True):

@@ -48,13 +48,9 @@ def problem_of(value: Json) -> Problem | None:
     return None
 
 
-def _push_members(
-    item: Json, pointer: str, depth: int, pending: list[tuple[Json, str, int]]
-) -> Problem | None:
+def _push_members(item: Json, pointer: str, depth: int, pending: list[tuple[Json, str, int]]) -> Problem | None:
     if not isinstance(item, dict):
-        pending.extend(
-            (member, pointers.join(pointer, index), depth + 1) for index, member in enumerate(item)
-        )
+        pending.extend((member, pointers.join(pointer, index), depth + 1) for index, member in enumerate(item))
         return None
     for key, member in cast("dict[Json, Json]", item).items():
         if not isinstance(key, str):

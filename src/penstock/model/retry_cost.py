@@ -27,9 +27,7 @@ def _delays(policy: RetryPolicy, retries: int, pointer: str) -> Quantity:
     delay, jitter = _ms(policy.delay), _ms(policy.jitter_to)
     if delay is None or jitter is None:
         return unknown(f"{pointer} retries after a computed delay")
-    return exactly(
-        sum(min(_backed_off(policy, delay, number), MAX_WAIT_MS) + jitter for number in range(retries))
-    )
+    return exactly(sum(min(_backed_off(policy, delay, number), MAX_WAIT_MS) + jitter for number in range(retries)))
 
 
 def _backed_off(policy: RetryPolicy, delay: int, number: int) -> int:

@@ -21,9 +21,7 @@ from penstock.notations.reachability import unreachable
 _SECRETS: Final = frozenset(("secrets", "secret"))
 
 
-def check_workflow(
-    loaded: LoadedDocument, *, known_capabilities: Collection[str] | None = None
-) -> list[Diagnostic]:
+def check_workflow(loaded: LoadedDocument, *, known_capabilities: Collection[str] | None = None) -> list[Diagnostic]:
     """Findings in the order of the text; none for a document that did not load.
 
     `known_capabilities` are the names that somebody provides; None says that this is not known.
@@ -57,9 +55,7 @@ class _Check:
         self._loaded = loaded
         self._workflow = workflow
 
-    def _report(
-        self, severity: Severity, pointer: str, message: str, code: str, *, at_key: bool = False
-    ) -> None:
+    def _report(self, severity: Severity, pointer: str, message: str, code: str, *, at_key: bool = False) -> None:
         source = self._loaded.source
         line, column = source.locate_key(pointer) if at_key else source.locate(pointer)
         self.found.append(Diagnostic(severity, pointer, message, code, line, column))

@@ -33,6 +33,4 @@ def refusal(notation: Notation) -> str | None:
     """Why a recognised notation cannot be deployed yet; None when it can."""
     if notation in RUNNABLE:
         return None
-    return (
-        f"this is a {notation} definition, a notation that does not run yet; write an Open Workflow document"
-    )
+    return f"this is a {notation} definition, a notation that does not run yet; write an Open Workflow document"

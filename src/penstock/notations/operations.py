@@ -58,11 +58,7 @@ def _read_list(value: list[Json], services: tuple[str, ...]) -> tuple[tuple[Oper
     errors: ErrorMap = {}
     for position, mapping in enumerate(value):
         found = _mapping_errors(mapping, (*_MAPPINGS, "service"))
-        index = (
-            _index_of(mapping.get("service"), services)
-            if is_map(mapping) and "service" in mapping
-            else MISSING
-        )
+        index = _index_of(mapping.get("service"), services) if is_map(mapping) and "service" in mapping else MISSING
         if isinstance(index, int) and index in operations:
             index = _TWICE
         if isinstance(index, str) and is_map(mapping):

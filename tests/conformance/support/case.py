@@ -75,9 +75,7 @@ class Case:
     @property
     def uses_mock_server(self) -> bool:
         """Whether anything in the case refers to the mock server's port."""
-        return bool(self.http_mocks) or "{{port}}" in json.dumps(
-            [self.workflow, self.subworkflows, self.input]
-        )
+        return bool(self.http_mocks) or "{{port}}" in json.dumps([self.workflow, self.subworkflows, self.input])
 
     @property
     def gates(self) -> bool:

@@ -83,9 +83,7 @@ class Api:
             members = {name.lower(): value for name, value in response.headers.items()}
             return Answer(f"{method} {path}", response.status, members, text)
 
-    async def send_json(
-        self, method: str, path: str, body: Json, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def send_json(self, method: str, path: str, body: Json, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a JSON body."""
         return await self.request(
             method,
@@ -100,9 +98,7 @@ class Api:
 
     async def deploy(self, text: str, media: Media) -> Answer:
         """Store a workflow given as text."""
-        return await self.request(
-            "POST", "/api/v1/workflows", data=text.encode(), headers={"Content-Type": media}
-        )
+        return await self.request("POST", "/api/v1/workflows", data=text.encode(), headers={"Content-Type": media})
 
     async def check(self, text: str, media: Media) -> Json:
         """What the server thinks of a workflow, storing nothing."""

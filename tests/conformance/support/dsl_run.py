@@ -38,9 +38,7 @@ async def run_case(api: Api, case: Case) -> Observed:
     document = case.workflow["document"]
     began = monotonic()
     if case.events_in or case.actions:
-        started = await api.start(
-            document["namespace"], document["name"], case.input, version=document["version"]
-        )
+        started = await api.start(document["namespace"], document["name"], case.input, version=document["version"])
         run_id = started.expect(202).body["id"]
         await _feed(api, run_id, case)
         run = await _at_rest(api, run_id, case)

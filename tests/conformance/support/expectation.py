@@ -87,9 +87,7 @@ def _lifecycle(expected: Sequence[Json], history: Sequence[Json]) -> list[str]:
 
 
 def _is_lifecycle(wanted: Json, event: Json) -> bool:
-    return wanted["type"] == event.get("type") and not match(
-        wanted.get("data", {"$any": True}), event.get("data")
-    )
+    return wanted["type"] == event.get("type") and not match(wanted.get("data", {"$any": True}), event.get("data"))
 
 
 def _timing(expected: Mapping[str, float], elapsed_ms: float) -> list[str]:
@@ -111,9 +109,7 @@ def _instances(expected: Mapping[str, Json], runs: Sequence[Json]) -> list[str]:
     for number, run in enumerate(runs):
         if "each_output" in expected:
             found += _matched(f"instances[{number}].output", expected["each_output"], run.get("output"))
-        found += _matched(
-            f"instances[{number}].status", expected.get("each_status", "completed"), run.get("status")
-        )
+        found += _matched(f"instances[{number}].status", expected.get("each_status", "completed"), run.get("status"))
     return found
 
 

@@ -46,11 +46,7 @@ def _object(expected: dict[str, Json], actual: Json, further_members: bool, at: 
     found = (
         []
         if further_members
-        else [
-            f"{at}.{key}: unexpected, actual {value!r}"
-            for key, value in actual.items()
-            if key not in expected
-        ]
+        else [f"{at}.{key}: unexpected, actual {value!r}" for key, value in actual.items() if key not in expected]
     )
     for key, wanted in expected.items():
         if key not in actual:

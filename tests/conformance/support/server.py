@@ -53,9 +53,7 @@ async def running_server(
 async def _in_process(directory: Path, store: str, secrets_file: Path) -> AsyncIterator[str]:
     from penstock.server.app import serve  # noqa: PLC0415 - self-tests need no server
 
-    settings = Settings(
-        data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=2
-    )
+    settings = Settings(data_dir=str(directory), store=store, port=0, secrets=str(secrets_file), expression_processes=2)
     async with serve(settings) as server:
         yield server.base_url
 
@@ -81,9 +79,7 @@ async def server_process(command: Sequence[str], directory: Path) -> AsyncIterat
         status = await _stopped(process)
     await reader
     if status != 0:
-        raise AssertionError(
-            f"server process: exit status after SIGTERM: expected 0, actual {status}\n{''.join(said)}"
-        )
+        raise AssertionError(f"server process: exit status after SIGTERM: expected 0, actual {status}\n{''.join(said)}")
 
 
 def clean_environment() -> dict[str, str]:
