@@ -54,7 +54,7 @@ def test_each_variable_is_there_where_the_dsl_says() -> None:
             },
             {
                 "c": {
-                    "set": "${ {last: ., context: $context, by: $runtime.name, ns: $workflow.definition.document.name} }"
+                    "set": "${ {last: ., context: $context, by: $runtime.name, w: $workflow.definition.document.name} }"
                 }
             },
         ]
@@ -63,7 +63,7 @@ def test_each_variable_is_there_where_the_dsl_says() -> None:
         "last": {"raw": "/do/0/t", "i": "t", "id": RUN_ID},
         "context": {"o": "/do/0/t", "was": {}},
         "by": "penstock",
-        "ns": "given",
+        "w": "given",
     }
 
 

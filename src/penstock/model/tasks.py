@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from penstock.model.data_flow import Authentication as Authentication
+from penstock.model.data_flow import Authentication
 from penstock.model.data_flow import Endpoint, ExternalResource, InputDefinition, OutputDefinition
 from penstock.model.durations import Duration
 from penstock.model.event_filters import EventStrategy, ReadAs
