@@ -1,0 +1,69 @@
+"""The pages name what the code offers: settings, metrics, routes; and their links lead somewhere."""
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.settings import PREFIX, Settings
+from tests.conformance_data import REPOSITORY
+
+DOCS: Final = REPOSITORY / "docs"
+OPENAPI: Final = REPOSITORY / "tests" / "server" / "golden" / "openapi.json"
+LINK: Final = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+PAGES: Final = sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md")
+    for path in REPOSITORY.glob(pattern)
+)
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of the tables of a page, without the marks of code."""
+    lines = [line for line in (DOCS / page).read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_page_about_settings_has_every_setting_with_its_default() -> None:
+    documented = {row[0]: row[1] for row in rows("settings.md")}
+    defaults = Settings()
+    existing = {PREFIX + name.upper(): str(getattr(defaults, name)) for name in Settings.__struct_fields__}
+    assert documented == {name: value or "(empty)" for name, value in existing.items()}
+
+
+def test_the_page_about_metrics_has_every_metric_and_no_other() -> None:
+    exposed = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in Metrics().registry.collect()
+    }
+    assert {row[0] for row in rows("metrics.md")} == exposed
+
+
+def test_the_page_about_http_has_every_route() -> None:
+    text = (DOCS / "http-api.md").read_text(encoding="utf-8")
+    calls = [
+        f"{method.upper()} {path}"
+        for path, methods in json.loads(OPENAPI.read_bytes())["paths"].items()
+        for method in methods
+    ]
+    missing = [call for call in calls if not re.search(rf"`{re.escape(call)}[`?]", text)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    path = REPOSITORY / page
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
+        file = (path.parent / target).resolve() if target else path
+        assert file.exists(), f"{page} links to {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{page} links to {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
