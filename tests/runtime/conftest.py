@@ -95,10 +95,10 @@ def document(name: str, tasks: str, *, version: str = "1.0.0", more: str = "") -
     return head + more + "do:\n" + tasks
 
 
-async def run_to_end(engine: Engine, text: str, input: Json = None, *, timeout_s: float = 20) -> Json:
+async def run_to_end(engine: Engine, text: str, given: Json = None, *, timeout_s: float = 20) -> Json:
     """The run of a new document, ended."""
     stored = (await engine.deploy(text)).stored
-    run = await engine.start_run(stored.namespace, stored.name, stored.version, {} if input is None else input)
+    run = await engine.start_run(stored.namespace, stored.name, stored.version, {} if given is None else given)
     run = await engine.wait_run(run.id, timeout_s)
     assert run.ended, f"the run is {run.status}"
     return run

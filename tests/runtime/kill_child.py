@@ -1,6 +1,6 @@
 """An engine in a process of its own, for tests that kill it: deploys, starts what is missing, waits for all.
 
-Arguments: data directory, URL of the service, number of runs. Prints `working` once the runs are started and
+Arguments: data directory, URL of the service, number of runs. Says
 `done` when all have ended. Every start carries a key, so that starting again after a kill starts nothing twice.
 """
 
@@ -16,7 +16,10 @@ def workflow(url: str) -> str:
     return f"""
 document: {{dsl: '1.0.3', namespace: test, name: kill, version: '1.0.0'}}
 do:
-- first: {{call: http, with: {{method: post, endpoint: '{url}/first', body: {{n: '${{ .n }}'}}}}, output: {{as: '${{ .body }}'}}}}
+- first:
+    call: http
+    with: {{method: post, endpoint: '{url}/first', body: {{n: '${{ .n }}'}}}}
+    output: {{as: '${{ .body }}'}}
 - double: {{set: {{n: '${{ [range(.n)] | length * 2 }}'}}}}
 - pause: {{wait: {{milliseconds: 20}}}}
 - loop: {{for: {{in: '${{ [1, 2, 3] }}'}}, do: [{{add: {{set: {{n: '${{ .n + $item }}'}}}}}}]}}
@@ -24,7 +27,10 @@ do:
 - hear:
     listen: {{to: {{one: {{with: {{type: told}}, correlate: {{n: {{from: .data.n, expect: '${{ .n }}'}}}}}}}}}}
     output: {{as: '${{ .[0] }}'}}
-- second: {{call: http, with: {{method: post, endpoint: '{url}/second', body: {{n: '${{ .n }}'}}}}, output: {{as: '${{ .body }}'}}}}
+- second:
+    call: http
+    with: {{method: post, endpoint: '{url}/second', body: {{n: '${{ .n }}'}}}}
+    output: {{as: '${{ .body }}'}}
 """
 
 
@@ -34,9 +40,9 @@ async def main(directory: str, url: str, count: int) -> None:
         await engine.deploy(workflow(url))
         starts = (engine.start_run("test", "kill", "1.0.0", {"n": n}, idempotency_key=f"k{n}") for n in range(count))
         runs = await asyncio.gather(*starts)
-        print("working", flush=True)
         await asyncio.gather(*(engine.wait_run(run.id, 60) for run in runs))
-        print("done", flush=True)
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -34,9 +34,7 @@ class Door:
     def __getattr__(self, name: str) -> Json:
         return getattr(self._store, name)
 
-    async def commit(
-        self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()
-    ) -> list[CommitOutcome]:
+    async def commit(self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()) -> list[CommitOutcome]:
         self.commits.append(turns)
         match self.fault(turns):
             case "before":
@@ -94,9 +92,7 @@ async def test_an_event_reaches_its_run_though_its_commit_seemed_lost(settings: 
 
 
 @pytest.mark.parametrize("kind", ["reject", "raise"])
-async def test_a_turn_that_the_store_refuses_suspends_its_run_alone(
-    settings: Settings, door: Door, kind: str
-) -> None:
+async def test_a_turn_that_the_store_refuses_suspends_its_run_alone(settings: Settings, door: Door, kind: str) -> None:
     async with opened(settings, store=door, log=capturing_log()[0]) as engine:  # type: ignore[arg-type]
         await engine.deploy(document("r", "- w: {wait: {milliseconds: 30}}\n- s: {set: {n: '${ .n }'}}\n"))
         runs = [await engine.start_run("test", "r", "latest", {"n": n}) for n in range(5)]
@@ -178,7 +174,7 @@ async def test_a_failing_store_is_told_to_whoever_waits_and_forgotten_by_nobody(
             await engine.start_run("test", "s", "latest", {})
         door.fault = lambda _: ""
         async with asyncio.timeout(20):
-            while not (rows := await engine.list_runs()):
+            while not (rows := await engine.list_runs()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert (await engine.wait_run(rows[0].id, 20)).status == "completed"
 

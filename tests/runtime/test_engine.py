@@ -1,6 +1,7 @@
 """The engine end to end: real store, real kernel, real workers, real HTTP on loopback."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -145,7 +146,7 @@ async def test_a_capability_without_a_tool_waits_and_says_why(engine: Engine, se
     run = await engine.start_run("test", "cap", "latest", {})
     await until(engine, run.id, "running", "waiting")
     async with asyncio.timeout(10):
-        while not (task := (await engine.get_run(run.id)).tasks[0]).reason.startswith("no tool"):
+        while not (task := (await engine.get_run(run.id)).tasks[0]).reason.startswith("no tool"):  # noqa: ASYNC110
             await asyncio.sleep(0)
     assert "checknumber" in task.reason
     tool = ToolDefinition("svc", "checknumber", HttpTransport(f"{service.url}/check"))
@@ -177,9 +178,7 @@ async def test_retrying_begins_before_the_task_that_failed(engine: Engine, servi
     assert (twice.status, twice.output) == ("completed", {"c": 2, "ok": True})
 
 
-async def test_secrets_reach_the_call_and_nothing_else(
-    engine: Engine, service: Service, settings: Settings
-) -> None:
+async def test_secrets_reach_the_call_and_nothing_else(engine: Engine, service: Service, settings: Settings) -> None:
     await engine.put_secret("token", "s3cr3t-value-xyz")
     call = (
         "- c: {call: http, with: {method: post, "
@@ -192,12 +191,13 @@ async def test_secrets_reach_the_call_and_nothing_else(
     assert service.bodies == [{"t": "S3CR3T-VALUE-XYZ", "a": "Bearer"}]
     path = settings.store_url.removeprefix("sqlite:")
     for suffix in ("", "-wal"):
-        data = open(path + suffix, "rb").read()
+        data = Path(path + suffix).read_bytes()  # noqa: ASYNC240
         assert b"s3cr3t-value" not in data and b"S3CR3T-VALUE" not in data
 
 
 async def test_a_secret_that_does_not_exist_is_a_fault_403(engine: Engine, service: Service) -> None:
-    call = f"- c: {{call: http, with: {{method: get, endpoint: '{service.url}/p', headers: {{x: '${{ $secrets.no }}'}}}}}}\n"
+    given = f"{{method: get, endpoint: '{service.url}/p', headers: {{x: '${{ $secrets.no }}'}}}}"
+    call = f"- c: {{call: http, with: {given}}}\n"
     run = await run_to_end(engine, document("nosecret", call, more="use: {secrets: ['no']}\n"))
     assert run.status == "faulted" and run.error["status"] == 403 and not service.keys
 

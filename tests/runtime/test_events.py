@@ -12,12 +12,12 @@ from .conftest import document, opened, run_to_end
 _numbers = itertools.count()
 
 
-def event(type: str, data: Json = None, **more: Json) -> dict[str, Json]:
+def event(type_: str, data: Json = None, **more: Json) -> dict[str, Json]:
     return {
         "specversion": "1.0",
         "id": f"e{next(_numbers)}",
         "source": "/test",
-        "type": type,
+        "type": type_,
         "data": {} if data is None else data,
         **more,
     }
@@ -146,7 +146,7 @@ async def test_the_stream_of_events_tells_what_came(engine: Engine) -> None:
     stream = engine.stream_events()
     first = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
-    while not engine._parts.watching._events:
+    while not engine._parts.watching._events:  # noqa: ASYNC110
         await asyncio.sleep(0)
     later = event("b")
     await engine.publish([later])

@@ -63,7 +63,6 @@ async def test_long_loops_starve_nobody(engine: Engine) -> None:
         run = await engine.start_run("test", "small", "latest", {"n": len(times)})
         assert (await engine.wait_run(run.id, 30)).output == {"n": len(times)}
         times.append(perf_counter() - began)
-    print(f"{len(times)} small runs beside the loops, the slowest took {max(times):.2f} s")
     assert len(times) >= 10
     assert sorted(times)[len(times) * 9 // 10] < 1.0
     ended = [await engine.wait_run(run.id, 60) for run in long]
@@ -79,7 +78,6 @@ async def test_parked_runs_cost_no_cpu_and_little_memory(tmp_path: Path) -> None
     )
     out, _ = await asyncio.wait_for(process.communicate(), 120)
     measured = json.loads(out)
-    print(measured)
     assert measured["mb"] < 50
     assert measured["cpu_s"] < 0.1
     assert measured["timers"] == 0

@@ -87,7 +87,6 @@ async def test_killed_engines_lose_nothing_and_do_nothing_twice(tmp_path: Path) 
             while not await one_life(directory, service.url, 0.3 + rng.random() * 0.8 if kills < KILLS else None):
                 kills += 1
             await _examine(directory, service)
-    print(f"seed {SEED}: {kills} kills, {stores} stores")
 
 
 async def _examine(directory: Path, service: Counting) -> None:
@@ -102,7 +101,9 @@ async def _examine(directory: Path, service: Counting) -> None:
             rows = await engine._parts.store.journal(run.id, 0, 10_000)
             assert [one.seq for one in rows] == list(range(1, len(rows) + 1))
             assert len(rows) == run.seq
-            assert Counter(task.reference for task in run.tasks if "loop/" not in task.reference).most_common(1)[0][1] == 1
+            assert (
+                Counter(task.reference for task in run.tasks if "loop/" not in task.reference).most_common(1)[0][1] == 1
+            )
             history = await engine.history(run.id, 0, 10_000)
             assert len({event["id"] for event in history.events}) == len(history.events)
             finals = [e["type"] for e in history.events if e["type"].endswith("workflow.completed.v1")]

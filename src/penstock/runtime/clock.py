@@ -36,7 +36,7 @@ class SystemClock:
         return self._last
 
     async def sleep_until(self, at_ms: int) -> None:
-        while (left_ms := at_ms - self.now_ms()) > 0:
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - time itself is waited for
             await asyncio.sleep(min(left_ms / 1000, _LONGEST_SLEEP_S))
 
 

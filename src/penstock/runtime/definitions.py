@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -187,4 +187,4 @@ def _text_of(document: str | bytes | dict[str, Json]) -> str:
         case bytes():
             return document.decode("utf-8", "replace")
         case _:
-            return cast("bytes", _encode(document)).decode()
+            return _encode(document).decode()

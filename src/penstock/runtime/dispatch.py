@@ -5,6 +5,7 @@ A call lives in the state of its run; what is here can be lost at any moment and
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import msgspec
 import structlog
@@ -13,7 +14,7 @@ from penstock.errors import RUNTIME, TIMEOUT, Fault
 from penstock.kernel.commands import Invoke
 from penstock.kernel.messages import CallFinished, Message
 from penstock.kernel.values import Value
-from penstock.model.json_value import check_json
+from penstock.model.json_value import Json, check_json
 from penstock.model.limits import MAX_VALUE_BYTES
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.call_context import RuntimeCallContext
@@ -199,5 +200,5 @@ def _checked(outcome: Outcome) -> Outcome:
 
 
 def _capability(invoke: Invoke) -> str:
-    arguments = invoke.arguments.data
-    return str(arguments.get("name")) if isinstance(arguments, dict) else ""
+    arguments: Json = invoke.arguments.data
+    return str(cast("dict[str, Json]", arguments).get("name")) if isinstance(arguments, dict) else ""

@@ -126,7 +126,7 @@ class Engine:
         namespace: str,
         name: str,
         version: str = "latest",
-        input: Json = None,
+        input: Json = None,  # noqa: A002 - the word of the API
         *,
         labels: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
@@ -271,7 +271,7 @@ class Engine:
     async def list_events(
         self,
         *,
-        type: str | None = None,
+        type: str | None = None,  # noqa: A002 - an attribute of CloudEvents
         source: str | None = None,
         subject: str | None = None,
         run: str | None = None,

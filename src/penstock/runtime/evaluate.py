@@ -19,7 +19,7 @@ from penstock.model.json_value import Json
 from penstock.model.limits import MAX_VALUE_BYTES
 from penstock.model.workflow import Workflow
 from penstock.runtime.metrics import Metrics
-from penstock.runtime.placing import place
+from penstock.runtime.placing import place as put_in
 from penstock.runtime.secret_values import Secrets
 from penstock.runtime.workers import Evaluated, Evaluation, EvaluationResult, ExpressionWorkers
 from penstock.tools.authentication import authorization_of
@@ -102,9 +102,7 @@ class Evaluator:
             if isinstance(authorization, Fault):
                 return authorization
             extra["authorization"] = authorization
-        return self._prepared(
-            need.expression, need.dot, need.variables, workflow if need.secrets else None, extra
-        )
+        return self._prepared(need.expression, need.dot, need.variables, workflow if need.secrets else None, extra)
 
     def _prepared(
         self,
@@ -143,7 +141,7 @@ class Evaluator:
         policy = copy.deepcopy(need.authorization)
         for deferred in need.deferred:
             value = await self.value_of(deferred.expression, deferred.dot, deferred.variables, workflow)
-            fault = value if isinstance(value, Fault) else place(policy, deferred.pointer, value.data)
+            fault = value if isinstance(value, Fault) else put_in(policy, deferred.pointer, value.data)
             if fault is not None:
                 return fault
         found = authorization_of(policy, lambda name: self._secrets.value_for(name, workflow))

@@ -30,9 +30,7 @@ class Live(msgspec.Struct, frozen=True):
 class LiveRuns:
     """Holds only what was committed. Least recently used states leave first."""
 
-    def __init__(
-        self, store: Store, *, most: int = MAX_CACHED_RUNS, most_bytes: int = MAX_CACHED_STATE_BYTES
-    ) -> None:
+    def __init__(self, store: Store, *, most: int = MAX_CACHED_RUNS, most_bytes: int = MAX_CACHED_STATE_BYTES) -> None:
         self._store = store
         self._most = most
         self._most_bytes = most_bytes

@@ -32,9 +32,9 @@ def texts(value: Json) -> Iterator[str]:
         match pending.pop():
             case str() as text:
                 yield text
-            case dict() as members:
+            case dict() as members:  # pyright: ignore[reportUnknownVariableType]
                 pending.extend(cast("dict[str, Json]", members).values())
-            case list() as items:
+            case list() as items:  # pyright: ignore[reportUnknownVariableType]
                 pending.extend(cast("list[Json]", items))
             case bool() | None:
                 pass

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from penstock.errors import CONFIGURATION, RUNTIME, Fault, InfrastructureError
 from penstock.kernel.codec import decode_entry
+from penstock.kernel.commands import SendMessage
 from penstock.kernel.messages import ChildFinished, Started
 from penstock.kernel.nodes import Program
-from penstock.kernel.commands import SendMessage
 from penstock.model.limits import MAX_RUN_DEPTH
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.beginnings import is_unstarted

@@ -10,10 +10,10 @@ from penstock.model.pointers import tokens
 def place(data: Json, pointer: str, value: Json) -> Fault | None:
     """Replaces what stands at `pointer` (not the whole) in place; a fault when there is no such place."""
     *path, last = tokens(pointer)
-    target = data
+    target: Json = data
     try:
         for token in path:
-            target = target[int(token)] if isinstance(target, list) else target[token]
+            target = cast("Json", target[int(token)] if isinstance(target, list) else target[token])
         if isinstance(target, list):
             cast("list[Json]", target)[int(last)] = value
         else:

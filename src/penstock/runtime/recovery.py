@@ -3,8 +3,8 @@
 import structlog
 
 from penstock.errors import InfrastructureError
-from penstock.runtime.parts import Parts
 from penstock.model.limits import INBOX_PAGE
+from penstock.runtime.parts import Parts
 
 
 async def recover(parts: Parts, log: structlog.stdlib.BoundLogger) -> None:

@@ -35,7 +35,7 @@ class Starting:
     async def start(
         self,
         identity: WorkflowIdentity,
-        input: Json,
+        input: Json,  # noqa: A002 - the word of the API
         *,
         labels: dict[str, str],
         idempotency_key: str | None,
@@ -98,10 +98,10 @@ def _same(known: StartKey, wanted: StartKey) -> str:
     return known.run_id
 
 
-def _checked(input: Json) -> Value:
-    if (reason := check_json(input)) is not None:
+def _checked(data: Json) -> Value:
+    if (reason := check_json(data)) is not None:
         raise CallerError(f"the input {reason}")
-    value = Value(input)
+    value = Value(data)
     if value.size > MAX_VALUE_BYTES:
         raise TooLarge(f"the input is larger than {MAX_VALUE_BYTES} bytes")
     return value

@@ -26,9 +26,7 @@ from penstock.store.rows import JournalRow
 class Turn:
     """`advance` until it says that it is done; then `penstock.runtime.turn_commit` makes the commit of it."""
 
-    def __init__(
-        self, run_id: str, mail: Sequence[Queued], *, wake: bool, base: Live | None, clock: Clock
-    ) -> None:
+    def __init__(self, run_id: str, mail: Sequence[Queued], *, wake: bool, base: Live | None, clock: Clock) -> None:
         self.run_id = run_id
         self.base = base
         self.state: RunState | None = base.state if base else None
@@ -121,9 +119,9 @@ class Turn:
         return replace(self.unstarted, at=self.now)
 
     def _begun(self, message: Message) -> Message:
-        if isinstance(message, ResumeRequested) and self.unstarted is not None and self.state is not None:
-            if self.state.status == "suspended" and begins_at(self.state) <= self.now:
-                return self.unstarted_now()
+        resumes = isinstance(message, ResumeRequested) and self.unstarted is not None
+        if resumes and self.state and self.state.status == "suspended" and begins_at(self.state) <= self.now:
+            return self.unstarted_now()
         return message
 
     def _open(self, item: Queued | None, message: Message) -> None:

@@ -107,7 +107,7 @@ class Prepared:
         )
         size = len(data) + sum(map(len, values.values()))
         # What is in the new state is on disk after the commit, whether it was written now or before.
-        kept = frozenset(values) | (stored if len(stored) < 256 else frozenset())
+        kept = frozenset(values) | (stored if len(stored) < 256 else frozenset[bytes]())
         self.after = Live(run, state, size, kept, FINGERPRINT)
 
 

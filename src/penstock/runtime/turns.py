@@ -28,7 +28,7 @@ from penstock.runtime.turn import Turn
 from penstock.runtime.turn_commit import Prepared
 from penstock.runtime.unknown_outcome import was_written
 from penstock.store.protocol import Store
-from penstock.store.rows import Committed, CommitOutcome, Rejected, Stale
+from penstock.store.rows import CommitOutcome, Committed, Rejected, Stale
 
 _EVALUATIONS_AT_ONCE = 8
 _NEEDS_PER_EVALUATION = 256

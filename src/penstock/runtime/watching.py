@@ -1,7 +1,7 @@
 """Wakes those who watch a run or the events: by memory, never by polling."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -28,7 +28,7 @@ class Watching:
             event.set()
 
     @contextmanager
-    def run(self, run_id: str) -> Iterator[asyncio.Event]:
+    def run(self, run_id: str) -> Generator[asyncio.Event]:
         """An event that is set whenever the run moved."""
         watcher = asyncio.Event()
         self._runs.setdefault(run_id, set()).add(watcher)
@@ -41,7 +41,7 @@ class Watching:
                 del self._runs[run_id]
 
     @contextmanager
-    def events(self) -> Iterator[asyncio.Event]:
+    def events(self) -> Generator[asyncio.Event]:
         """An event that is set whenever an event came."""
         watcher = asyncio.Event()
         self._events.add(watcher)
