@@ -4,7 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from penstock.cli.exits import INVALID, UNREACHABLE, CommandFailed
 from penstock.cli.problems import failure
@@ -35,9 +35,7 @@ class Api:
     """One server. Every failure is a `CommandFailed` with its exit status."""
 
     def __init__(self, url: str, token: str = "", *, timeout_s: float = REQUEST_TIMEOUT_MS / 1000) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CommandFailed(INVALID, f"--url: {url[:200]!r} is no http address", advice="--url http://HOST:PORT")
+        parts = _address(url)
         self.url: Final = url.rstrip("/")
         self._parts = parts
         self._token = token
@@ -117,15 +115,14 @@ class Api:
                 data = response.read(MAX_CLIENT_ANSWER_BYTES + 1)
                 raise failure(response.status, self._decoded(response.status, data))
             yield from read_events(response)
+            if not response.isclosed():  # the library shows a connection lost in the middle as an ordinary end
+                raise ConnectionResetError("the stream was cut off")
         finally:
             connection.close()
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-        try:
-            return kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
-        except ValueError as error:
-            raise CommandFailed(INVALID, f"--url: {error}", advice="--url http://HOST:PORT") from None
+        return kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -149,12 +146,24 @@ class Api:
 
     def _unreachable(self, error: Exception) -> CommandFailed:
         slow = isinstance(error, TimeoutError)
-        reason = "it does not answer in time" if slow else str(error) or type(error).__name__
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = "it does not answer in time" if slow else text
         return CommandFailed(
             UNREACHABLE,
             f"cannot reach {self.url}: {reason}",
             advice="`penstock up` starts a server; --url or PENSTOCK_URL names another one",
         )
+
+
+def _address(url: str) -> SplitResult:
+    """The parts of an http address; anything else is wrong usage."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass  # a port that is none, or half an IPv6 address
+    raise CommandFailed(INVALID, f"--url: {url[:200]!r} is no http address", advice="--url http://HOST:PORT")
 
 
 def segment(text: str) -> str:

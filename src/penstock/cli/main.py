@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from penstock import __version__
 from penstock.cli.exits import CONFLICT, INTERRUPTED, INVALID, NOT_FOUND, RUN_FAILED, UNREACHABLE, CommandFailed, Ended
 from penstock.cli.lazy import Entry, LazyGroup
 from penstock.errors import CallerError, InfrastructureError, PenstockError, StoreInUse
@@ -61,6 +62,8 @@ root: Final = LazyGroup(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
     no_args_is_help=True,
 )
+
+click.version_option(__version__, prog_name="penstock", message="%(prog)s %(version)s")(root)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

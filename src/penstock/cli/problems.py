@@ -19,8 +19,10 @@ def failure(status: int, body: Json, document: str = "") -> CommandFailed:
     """The failure that an answer of 400 or more means; `document` names the file that was sent."""
     problem = body if is_map(body) else {}
     title, detail = str(problem.get("title") or f"HTTP status {status}"), str(problem.get("detail") or "")
-    message = f"{title.lower()}: {detail}" if detail else title.lower()
     places = [place_line(found, document) for found in findings_of(problem.get("errors"))]
+    if places and document:
+        detail = document  # the places say the rest
+    message = f"{title.lower()}: {detail}" if detail else title.lower()
     exit_code = _EXITS.get(status, UNREACHABLE if status >= 500 else INVALID)
     return CommandFailed(exit_code, message, places=places, advice=_ADVICE.get(status, ""))
 

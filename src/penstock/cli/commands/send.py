@@ -1,6 +1,7 @@
 """`penstock send`: an event to a server."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -61,6 +62,7 @@ def _event(type_: str, source: str | None, data: str | None, id_: str | None, su
         "id": id_ or str(uuid.uuid4()),
         "source": source or _SOURCE,
         "type": type_,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     if subject is not None:
         event["subject"] = subject

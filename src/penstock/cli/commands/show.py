@@ -3,14 +3,16 @@
 import click
 
 from penstock.cli.api import Api, segment
+from penstock.cli.exits import CommandFailed
 from penstock.cli.members import list_of, map_of
 from penstock.cli.options import api_of, output_option, server_options
 from penstock.cli.output import Format, as_json, colored, emit
-from penstock.cli.references import run_id, run_path, workflow_name
+from penstock.cli.references import WorkflowName, run_id, run_path, workflow_name
 from penstock.cli.spans import between
 from penstock.cli.tree import draw, lines_of
 from penstock.model.json_value import Json
 from penstock.model.plain_data import is_map
+from penstock.model.source import UnreadableDocument, read_source
 
 
 @click.command()
@@ -29,12 +31,12 @@ def show(context: click.Context, what: str, output: Format) -> None:
         return
     run = api.get(run_path(run_id(api, what)))
     if output == "table":
-        _print_run(run)
+        _print_run(run, _place(api, run))
     else:
         emit(run, output)
 
 
-def _print_run(run: dict[str, Json]) -> None:
+def _print_run(run: dict[str, Json], place: str) -> None:
     workflow = run["workflow"]
     lasted = between(run.get("created_at"), run.get("ended_at"))
     labels = ", ".join(f"{key}={value}" for key, value in map_of(run.get("labels")).items())
@@ -49,7 +51,7 @@ def _print_run(run: dict[str, Json]) -> None:
         ("retry of", str(run.get("retry_of") or "")),
         ("input", as_json(run.get("input"), indent=None)),
         ("output", as_json(run["output"], indent=None) if run["status"] == "completed" else ""),
-        ("error", _error(run.get("error"))),
+        ("error", _error(run.get("error"), place)),
     ]
     for head, value in rows:
         if value:
@@ -61,11 +63,26 @@ def _print_run(run: dict[str, Json]) -> None:
             click.echo(f"  {line}")
 
 
-def _error(error: Json) -> str:
+def _place(api: Api, run: dict[str, Json]) -> str:
+    """Where the task that faulted stands in the text that was deployed; "" when that is not known."""
+    instance = map_of(run.get("error")).get("instance")
+    workflow = run["workflow"]
+    if not isinstance(instance, str) or not instance:
+        return ""
+    name = WorkflowName(str(workflow["namespace"]), str(workflow["name"]), str(workflow["version"]))
+    try:
+        text = api.get(f"{name.path}/{segment(name.version)}").get("source") or ""
+        line, column = read_source(str(text)).locate_key(instance) if text else (0, 0)
+    except (CommandFailed, UnreadableDocument):
+        return ""  # deleted since, or of another notation
+    return f", line {line}, column {column} of its text" if line else ""
+
+
+def _error(error: Json, place: str) -> str:
     if not is_map(error):
         return ""
     reason = ": ".join(str(error[part]) for part in ("title", "detail") if error.get(part))
-    where = f", at {error['instance']}" if error.get("instance") else ""
+    where = f", at {error['instance']}{place}" if error.get("instance") else ""
     return f"{reason} ({error.get('status')}{where})"
 
 

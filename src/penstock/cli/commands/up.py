@@ -2,14 +2,18 @@
 
 import asyncio
 import errno
-from typing import Final
+from collections.abc import MutableMapping
+from typing import Final, NoReturn
 
 import click
+import structlog
 
 from penstock import __version__
 from penstock.cli.exits import CONFLICT, INVALID, UNREACHABLE, CommandFailed
 from penstock.cli.loops import event_loop
 from penstock.errors import InfrastructureError, StoreInUse
+from penstock.model.json_value import Json
+from penstock.runtime.logs import make_log
 from penstock.runtime.settings import Settings, load_settings
 from penstock.server.app import RunningServer, run_until_stopped
 
@@ -28,13 +32,17 @@ _USUAL_URL: Final = "http://127.0.0.1:8090"
 @click.option("--secrets", metavar="FILE", help="A JSON or YAML file with secrets, name: value, to store at start.")
 @click.option("--key-file", metavar="FILE", help="The key that seals secrets; .penstock/key when absent.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="How stderr is written; text when absent.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="info when absent.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="How much is logged; info when absent.",
+)
 @click.option("--roles", metavar="ROLES", help="api,engine: what this process does; only both together for now.")
 def up(roles: str | None, **given: str | int | None) -> None:
     """Start the engine and its API; Ctrl-C or SIGTERM ends it after what is under way.
 
     Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on. Without a token
-    it listens on this machine only, and asks nobody who she is (development mode).
+    it listens on this machine only, and asks for no login (development mode).
     """
     if roles is not None and sorted(role.strip() for role in roles.split(",")) != _ROLES:
         message = f"--roles {roles[:100]!r}: this version runs api and engine in one process only"
@@ -43,6 +51,7 @@ def up(roles: str | None, **given: str | int | None) -> None:
 
 
 def _serve(settings: Settings) -> None:
+    _route_logs(make_log(settings))
     try:
         with asyncio.Runner(loop_factory=event_loop) as runner:
             runner.run(run_until_stopped(settings, lambda server: _announce(server, settings)))
@@ -51,6 +60,16 @@ def _serve(settings: Settings) -> None:
         raise CommandFailed(CONFLICT, str(error), advice=advice) from None
     except InfrastructureError as error:
         raise _not_started(error, settings) from None
+
+
+def _route_logs(log: structlog.stdlib.BoundLogger) -> None:
+    """What any part of the server logs goes the way of the engine's own log: to stderr, in its format."""
+
+    def forward(_: object, method: str, event: MutableMapping[str, Json]) -> NoReturn:
+        getattr(log, method)(event.pop("event", ""), **event)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[forward])
 
 
 def _not_started(error: InfrastructureError, settings: Settings) -> CommandFailed:
