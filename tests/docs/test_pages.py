@@ -12,6 +12,7 @@ from penstock.runtime.settings import PREFIX, Settings
 from tests.conformance_data import REPOSITORY
 
 DOCS: Final = REPOSITORY / "docs"
+BASES: Final = (REPOSITORY, REPOSITORY / "src" / "penstock")
 OPENAPI: Final = REPOSITORY / "tests" / "server" / "golden" / "openapi.json"
 LINK: Final = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 PAGES: Final = sorted(
@@ -36,8 +37,7 @@ def test_the_page_about_settings_has_every_setting_with_its_default() -> None:
 
 def test_the_page_about_metrics_has_every_metric_and_no_other() -> None:
     exposed = {
-        f"{family.name}_total" if family.type == "counter" else family.name
-        for family in Metrics().registry.collect()
+        f"{family.name}_total" if family.type == "counter" else family.name for family in Metrics().registry.collect()
     }
     assert {row[0] for row in rows("metrics.md")} == exposed
 
@@ -67,3 +67,21 @@ def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    """Paths in it are relative to the repository or to the package."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9/]+(?:\.py|\.sql|/))`", text))
+    assert len(named) > 30
+    missing = [path for path in named if not any((base / path).exists() for base in BASES)]
+    assert missing == []
+
+
+def test_the_readme_names_the_commands_that_start_everything() -> None:
+    first_screen = "\n".join((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()[:40])
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for target in ("demo", "test"):
+        assert f"make {target}" in first_screen
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+    assert "make test" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
