@@ -15,7 +15,7 @@ from penstock.runtime.clock import ManualClock
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
 from penstock.store import open_store
-from penstock.store.rows import CommitOutcome, Rejected, RunCommit, StartKey
+from penstock.store.rows import CommitOutcome, Rejected, RunCommit, Stale, StartKey
 
 from .conftest import Service, capturing_log, document, opened, run_to_end
 from .test_events import event
@@ -46,6 +46,8 @@ class Door:
                 taken = [turn for turn in turns if not self.refuses(turn)]
                 outcomes = iter(await self._store.commit(taken, start_keys))
                 return [Rejected("a row it cannot hold") if self.refuses(turn) else next(outcomes) for turn in turns]
+            case "stale":
+                return [Stale() for _ in turns]
             case "raise":
                 raise ValueError("something nobody thought of")
             case _:
@@ -82,6 +84,19 @@ async def test_a_commit_of_unknown_outcome_happens_once(
             assert [row.seq for row in rows] == [1, 2, 3]
         assert len(await engine.list_events()) == 3
     assert len(service.keys) == len(set(service.keys)) == 3
+
+
+async def test_a_stale_turn_is_made_again_from_what_the_store_holds(
+    settings: Settings, door: Door, service: Service
+) -> None:
+    text = document("u", f"- c: {{call: http, with: {{method: post, endpoint: '{service.url}/p'}}}}\n")
+    async with opened(settings, store=door, log=capturing_log()[0]) as engine:  # type: ignore[arg-type]
+        await engine.deploy(text)
+        for version in (1, 2):
+            door.fault = once("stale", lambda commit, version=version: commit.version == version)
+            run = await engine.start_run("test", "u", "latest", {}, idempotency_key=str(version))
+            assert (await engine.wait_run(run.id, 20)).status == "completed"
+    assert len(service.keys) == 2
 
 
 async def test_an_event_reaches_its_run_though_its_commit_seemed_lost(settings: Settings, door: Door) -> None:

@@ -83,6 +83,7 @@ class Dispatch:
         """Stops the call, at whatever stage it is."""
         self._queue.pop(call_id, None)
         self._toolless.pop(call_id, None)
+        self._attempts.pop(call_id, None)
         if (task := self._running.get(call_id)) is not None:
             task.cancel()
         self._measure()

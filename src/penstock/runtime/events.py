@@ -64,11 +64,15 @@ class Router:
 
     def notice(self, rows: Sequence[EventRow]) -> None:
         """Events were committed."""
-        for row in rows:
-            self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
+        self._keep_in_mind(rows)
         if rows:
             self._some.set()
             self._watching.event_came()
+
+    def _keep_in_mind(self, rows: Sequence[EventRow]) -> None:
+        """Until when an event of each type may be kept: looking back is spared where none is."""
+        for row in rows:
+            self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
 
     def look_again(self) -> None:
         """There may be events that nobody noticed."""
@@ -83,6 +87,7 @@ class Router:
             try:
                 await self._remember()
                 while rows := await self._store.unrouted_events(MAX_EVENTS_PER_ROUTING):
+                    self._keep_in_mind(rows)
                     for row in rows:
                         await self._route(row)
             except InfrastructureError as error:
@@ -104,8 +109,7 @@ class Router:
             rows = await self._store.events_since(
                 now=self._clock.now_ms(), type=None, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
             )
-            for row in rows:
-                self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
+            self._keep_in_mind(rows)
             if len(rows) < MAX_LOOK_BACK_EVENTS:
                 return
             after = rows[-1].seq
@@ -148,10 +152,12 @@ class Router:
         """Of the filters of these listeners, those for which an event may be kept."""
         topics = {name: self._listeners.topic(name) for name in {command.topic for command in subscribe}}
         now = self._clock.now_ms()
-        kept = {type_ for type_, until in self._expiry.items() if until > now}
-        if len(kept) < len(self._expiry) // 2:
-            self._expiry = {type_: self._expiry[type_] for type_ in kept}
-        return [topic for topic in topics.values() if topic and (topic.type in kept or (topic.type is None and kept))]
+        latest = max(self._expiry.values(), default=0)
+        return [
+            topic
+            for topic in topics.values()
+            if topic and (latest if topic.type is None else self._expiry.get(topic.type, 0)) > now
+        ]
 
     async def look_back(self, run_id: str, topics: Sequence[EventTopic]) -> None:
         """Offers kept events to the new listeners of a run."""
@@ -207,6 +213,8 @@ class Router:
 
     async def sweep(self) -> None:
         """Forgets filters that nobody listens with any more, and held events whose time has ended."""
+        now = self._clock.now_ms()
+        self._expiry = {type_: until for type_, until in self._expiry.items() if until > now}
         self._listeners.begin_refresh()
         await self._listeners.refresh(await self._store.subscription_topics())
         for run_id in self._turns.boxes.holding():

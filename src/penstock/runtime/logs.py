@@ -2,34 +2,48 @@
 
 import logging
 import sys
+import traceback
 from typing import Final, cast
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from penstock.runtime.settings import Settings
 
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_FRAMES: Final = 8
 
 
 def make_log(settings: Settings) -> structlog.stdlib.BoundLogger:
     """A logger of its own: nothing global is configured."""
-    render: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        # The plain traceback: the default one also prints local variables, which may hold payloads and secrets.
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    )
-    processors: list[structlog.types.Processor] = [
+    as_json = settings.log_format == "json"
+    render: Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    processors: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        place_of_error,
         render,
     ]
-    if settings.log_format != "json":
-        processors.remove(structlog.processors.format_exc_info)
     logger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
     )
     return cast("structlog.stdlib.BoundLogger", logger)
+
+
+def place_of_error(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """An exception as its type and its places in the code: its message and variables may hold payloads."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        event["error"] = type(error).__name__
+        event["where"] = " < ".join(
+            f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in reversed(frames)
+        )
+    return event

@@ -193,8 +193,9 @@ class Turns:
             self._some_needs.set()
 
     def _fail(self, turn: Turn, error: Exception) -> None:
-        self._log.error("turn failed", run_id=turn.run_id, error=type(error).__name__, exc_info=error)
-        self._isolate(turn, f"the engine could not process this run: {type(error).__name__}: {str(error)[:200]}")
+        self._log.error("turn failed", run_id=turn.run_id, exc_info=error)
+        # The message stays out: it may quote what the run holds.
+        self._isolate(turn, f"the engine could not process this run ({type(error).__name__}); see its log")
 
     def _isolate(self, turn: Turn, reason: str) -> None:
         """Suspends the run from its last state on disk, in place of everything that this turn did."""
