@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import CallerError, Conflict, NotFound, Unprocessable
+from penstock.kernel import codec
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
 from penstock.tools.contract import HttpTransport, ToolDefinition
@@ -229,3 +230,20 @@ async def test_bad_input_is_the_callers_mistake(engine: Engine) -> None:
         await engine.start_run("test", "i", "latest", float("nan"))
     with pytest.raises(CallerError):
         await engine.start_run("test", "i", "latest", "x" * 300_000)
+
+
+async def test_the_journal_gives_the_same_state_again(engine: Engine, service: Service) -> None:
+    """Replaying every message from the first gives, byte for byte, the state that is stored."""
+    tasks = (
+        "- a: {set: {n: '${ [range(.n)] | add }', big: '${ [range(3000)] | map(tostring) | join(\"-\") }'}}\n"
+        f"- c: {{call: http, with: {{method: get, endpoint: '{service.url}/p'}}, export: {{as: '${{ {{c: 1}} }}'}}}}\n"
+        "- w: {wait: {milliseconds: 5}}\n"
+        "- f: {fork: {branches: [{x: {wait: {milliseconds: 1}}}, {y: {set: {y: '${ now | floor > 0 }'}}}]}}\n"
+        "- z: {wait: {milliseconds: 1}}\n"
+    )
+    run = await run_to_end(engine, document("again", tasks), {"n": 4})
+    assert run.status == "completed", run.error
+    live = await engine._parts.live.read(run.id)
+    assert live is not None and live.state.version == run.seq > 3
+    replayed = await engine._parts.history._replayed(run.id, run.seq)
+    assert codec.encode_state(replayed) == codec.encode_state(live.state)
