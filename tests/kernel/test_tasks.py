@@ -341,3 +341,11 @@ def test_tasks_nested_as_deep_as_functions_go_end_without_exhausting_the_stack()
 def test_a_wait_that_ends_before_its_timeout_is_no_timeout_however_late_the_timer_comes() -> None:
     run = given("- w: {wait: PT2S, timeout: {after: PT5S}}\n- s: {set: {x: 1}}").start({})
     assert run.later(60_000).output == {"x": 1}
+
+
+def test_the_fact_that_a_correlation_is_complete_names_its_keys() -> None:
+    correlate = {"order": {"from": ".data.id", "expect": "${ .id }"}}
+    run = given([{"l": {"listen": {"to": {"one": {"with": {"type": "a"}, "correlate": correlate}}}}}]).start({"id": 7})
+    match = EventMatch(1, 0, {"order": Value(7)})
+    run.send(EventArrived(at=run.at, event=Value(event("a", {"id": 7})), matches=(match,)))
+    assert [fact.detail for fact in run.facts if fact.type == "run.correlation-completed"] == [{"order": 7}]

@@ -8,8 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from penstock.model.data_flow import Authentication
-from penstock.model.data_flow import Endpoint, ExternalResource, InputDefinition, OutputDefinition
+from penstock.model.data_flow import Authentication, Endpoint, ExternalResource, InputDefinition, OutputDefinition
 from penstock.model.durations import Duration
 from penstock.model.event_filters import EventStrategy, ReadAs
 from penstock.model.json_value import Json

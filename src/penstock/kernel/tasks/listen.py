@@ -180,7 +180,7 @@ def take_event(machine: "Machine", match: EventMatch, event: Value) -> bool:
     frame = machine.change(frame, work=taken)
     if taken.closed:
         machine.commands.append(Unsubscribe(frame.entry))
-    fixed = {n: match.keys[n] for n, f in expected.items() if f is None and n not in machine.keys}
+    fixed = {name: match.keys[name] for name in expected if name in match.keys and name not in machine.keys}
     machine.keys.update(fixed)
     if fixed and not taken.closed:
         _subscribe_again(machine, frame, spec)
