@@ -7,6 +7,8 @@ from penstock.kernel.commands import CancelCall, PublishEvent, SendMessage, Subs
 from penstock.kernel.messages import (
     CancelRequested,
     ChildFinished,
+    EventArrived,
+    EventMatch,
     ResumeRequested,
     Started,
     SuspendRequested,
