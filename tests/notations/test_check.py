@@ -48,6 +48,8 @@ def test_a_secret_outside_a_call_is_warned_of() -> None:
         ("warning", "secret-in-data", "/do/0/t0/set/a")
     ]
     assert findings(load({**SET, "if": "$secret.s"}, use=use)) == [("warning", "secret-in-data", "/do/0/t0/if")]
+    exported = {**call, "export": {"as": "${ {auth: $authorization} }"}}
+    assert findings(load(exported, use=use)) == [("warning", "secret-in-data", "/do/0/t0/export/as")]
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,22 @@ async def test_a_secret_that_does_not_exist_is_a_fault_403(engine: Engine, servi
     assert run.status == "faulted" and run.error["status"] == 403 and not service.keys
 
 
+@pytest.mark.parametrize("failing", ["| tonumber", "| error", "| error({a: .})", "+ 1"])
+@pytest.mark.parametrize("place", ["call", "set"])
+async def test_a_failing_expression_does_not_quote_its_secret(
+    engine: Engine, service: Service, settings: Settings, failing: str, place: str
+) -> None:
+    await engine.put_secret("token", "s3cr3t-value-xyz")
+    expression = f"'${{ $secrets.token {failing} }}'"
+    call = f"{{call: http, with: {{method: get, endpoint: '{service.url}/p', headers: {{x: {expression}}}}}}}"
+    task = call if place == "call" else f"{{set: {{x: {expression}}}}}"
+    run = await run_to_end(engine, document("quoting", f"- c: {task}\n", more="use: {secrets: [token]}\n"))
+    assert run.status == "faulted" and run.error["type"].endswith("/expression")
+    path = settings.store_url.removeprefix("sqlite:")
+    for suffix in ("", "-wal"):
+        assert b"s3cr3t" not in Path(path + suffix).read_bytes()  # noqa: ASYNC240
+
+
 async def test_the_stream_of_a_run_ends_with_it(engine: Engine) -> None:
     await engine.deploy(document("w", "- w: {wait: {milliseconds: 100}}\n"))
     run = await engine.start_run("test", "w", "latest", {})

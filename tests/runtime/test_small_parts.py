@@ -68,6 +68,12 @@ def test_masks_hide_secrets_and_their_base64_but_not_short_texts() -> None:
     assert mask("hunter22 aHVudGVyMjI= abc 123456") == f"{MASK} {MASK} abc {MASK}"
 
 
+def test_masks_know_how_a_secret_stands_in_a_uri_and_in_json() -> None:
+    mask = Mask(['pa55 w"/é'])
+    for shown in ("pa55%20w%22/%C3%A9", "pa55%20w%22%2F%C3%A9", "pa55+w%22%2F%C3%A9", 'pa55 w\\"/é'):
+        assert mask(f"<{shown}>") == f"<{MASK}>"
+
+
 def test_the_system_clock_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([2_000_000_000, 1_000_000_000, 3_000_000_000])
     monkeypatch.setattr("penstock.runtime.clock.time.time_ns", lambda: next(times))

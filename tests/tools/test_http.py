@@ -170,6 +170,21 @@ class TestCredentials:
         fault = fault_of(await call("GET", service.on("/a"), authentication={"basic": {"use": "key"}}))
         assert (fault.type, fault.status) == (AUTHENTICATION, 401)
 
+    @pytest.mark.parametrize(
+        ("scheme", "fields", "sent"),
+        [
+            ("basic", {"username": "admin", "password": "hunter22"}, "YWRtaW46aHVudGVyMjI="),
+            ("bearer", {"token": "abc.def"}, "abc.def"),
+        ],
+    )
+    async def test_a_fault_that_repeats_them_does_not_hold_them(self, call, service, scheme, fields, sent):
+        problem = json.dumps({"title": f"no {sent}", "detail": sent, "seen": {"authorization": [f"Basic {sent}"]}})
+        uri = service.on("/a", status=500, text=problem, content_type="application/problem+json")
+        fault = fault_of(await call("GET", uri, authentication={scheme: fields}))
+        assert sent in service.seen[0].headers["Authorization"]
+        assert (fault.title, fault.detail) == ("no ***", "***")
+        assert fault.extra == {"seen": {"authorization": ["Basic ***"]}}
+
     @pytest.mark.parametrize("given", [{"digest": {"username": "a", "password": "b"}}, {}, "basic"])
     async def test_other_schemes_are_refused_by_name(self, call, service, given):
         fault = fault_of(await call("GET", service.on("/a"), authentication=given))

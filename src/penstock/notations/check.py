@@ -18,7 +18,7 @@ from penstock.model.walk import sequences_of, tasks_of
 from penstock.model.workflow import Workflow
 from penstock.notations.reachability import unreachable
 
-_SECRETS: Final = frozenset(("secrets", "secret"))
+_SECRETS: Final = frozenset(("secrets", "secret", "authorization"))
 
 
 def check_workflow(loaded: LoadedDocument, *, known_capabilities: Collection[str] | None = None) -> list[Diagnostic]:

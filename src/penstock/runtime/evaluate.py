@@ -85,7 +85,7 @@ class Evaluator:
         ready = self._prepared(text, dot, variables, workflow, {})
         if isinstance(ready, Evaluation):
             ready = (await self.evaluate([ready]))[0]
-        return ready
+        return _discreet(ready) if workflow is not None and isinstance(ready, Fault) else ready
 
     def native(self, text: str, dot: Json, variables: Mapping[str, Json]) -> Value | Fault | None:
         """The value of a native expression; None when it must go to a worker."""
@@ -152,8 +152,16 @@ class Evaluator:
 
 def _answer(need: Need, found: Value | Fault | None) -> Answer:
     if isinstance(found, Fault):
-        return Answer(need.key, fault=found)
+        discreet = need.secrets or need.authorization is not None
+        return Answer(need.key, fault=_discreet(found) if discreet else found)
     return Answer(need.key, value=found)
+
+
+def _discreet(fault: Fault) -> Fault:
+    """The failure of an expression with secrets, without its words: they may quote a secret, or a part of one."""
+    if fault.type != EXPRESSION:
+        return fault
+    return expression_fault("the expression failed; it uses secrets, so that its message is withheld")
 
 
 def _outcome(result: EvaluationResult) -> Value | Fault:

@@ -3,6 +3,9 @@
 import base64
 from collections.abc import Iterable, Iterator
 from typing import Final, cast
+from urllib.parse import quote, quote_plus
+
+import msgspec
 
 from penstock.model.json_value import Json
 from penstock.model.limits import MIN_MASKED_CHARACTERS
@@ -11,7 +14,10 @@ MASK: Final = "***"
 
 
 class Mask:
-    """Replaces every text of at least `MIN_MASKED_CHARACTERS` characters inside the given secrets, and its base64."""
+    """Replaces every text of at least `MIN_MASKED_CHARACTERS` characters inside the given secrets.
+
+    Also as it stands in base64, in a URI and inside a JSON text.
+    """
 
     def __init__(self, secrets: Iterable[Json]) -> None:
         plain = {text for secret in secrets for text in texts(secret) if len(text) >= MIN_MASKED_CHARACTERS}
@@ -46,3 +52,5 @@ def _encodings(text: str) -> Iterator[str]:
     data = text.encode("utf-8", "surrogatepass")
     yield base64.b64encode(data).decode()
     yield base64.urlsafe_b64encode(data).decode()
+    yield from (quote(data), quote(data, safe=""), quote(data, safe="@:!$&'()*+,;="), quote_plus(data))
+    yield msgspec.json.encode(data.decode("utf-8", "replace")).decode()[1:-1]

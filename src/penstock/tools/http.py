@@ -5,11 +5,13 @@ from typing import cast
 from penstock import errors
 from penstock.errors import Fault
 from penstock.model.json_value import Json
-from penstock.tools.authentication import authorization_of
+from penstock.model.limits import MIN_MASKED_CHARACTERS
+from penstock.tools.authentication import Authorization, authorization_of
 from penstock.tools.contract import CallContext, Outcome
 from penstock.tools.http_client import HttpClient
-from penstock.tools.http_output import output_of
+from penstock.tools.http_output import MASKED, output_of
 from penstock.tools.http_request import HttpRequest, build_request
+from penstock.tools.masked_fault import masked
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
@@ -40,25 +42,28 @@ async def send(
 
     An `Idempotency-Key` that the author wrote stays; else the call's id is the key.
     """
-    prepared = _authorized(request, given.get("authentication"), context)
-    if isinstance(prepared, Fault):
-        return prepared
+    authorization = _authorization_of(given.get("authentication"), context)
+    if isinstance(authorization, Fault):
+        return authorization
+    if authorization is not None:
+        request = request.with_header("Authorization", authorization.header)
     redirect = given.get("redirect") is True
-    form = given.get("output") or "content"
     response = await client.exchange(
-        prepared.with_default(IDEMPOTENCY_KEY, call_id),
+        request.with_default(IDEMPOTENCY_KEY, call_id),
         timeout_ms=deadline_at - context.now_ms(),
         redirect=redirect,
     )
-    if isinstance(response, Fault):
-        return response
-    return output_of(response, form, redirect, context.mask)
+    if not isinstance(response, Fault):
+        response = output_of(response, given.get("output") or "content", redirect, context.mask)
+    return _without(authorization, response) if isinstance(response, Fault) else response
 
 
-def _authorized(request: HttpRequest, authentication: Json, context: CallContext) -> HttpRequest | Fault:
-    if authentication is None:
-        return request
-    authorization = authorization_of(authentication, context.secret)
-    if isinstance(authorization, Fault):
-        return authorization
-    return request.with_header("Authorization", authorization.header)
+def _authorization_of(authentication: Json, context: CallContext) -> Authorization | Fault | None:
+    return None if authentication is None else authorization_of(authentication, context.secret)
+
+
+def _without(authorization: Authorization | None, fault: Fault) -> Fault:
+    """The fault without the credentials that were sent. Those of `basic` are no secret's text or encoding alone."""
+    if authorization is None or len(authorization.parameter) < MIN_MASKED_CHARACTERS:
+        return fault
+    return masked(fault, lambda text: text.replace(authorization.parameter, MASKED))

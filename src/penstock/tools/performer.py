@@ -3,8 +3,6 @@
 from collections.abc import Awaitable
 from typing import assert_never, cast
 
-import msgspec
-
 from penstock import errors
 from penstock.errors import Fault
 from penstock.kernel.commands import Invoke
@@ -14,6 +12,7 @@ from penstock.tools.capability import perform_capability
 from penstock.tools.contract import CallContext, Outcome, ResourceMissing, ToolDirectory
 from penstock.tools.http import perform_http, send
 from penstock.tools.http_client import HttpClient
+from penstock.tools.masked_fault import masked
 from penstock.tools.openapi import prepare
 
 
@@ -34,7 +33,7 @@ class HttpTools:
         except Exception as error:  # one bad call must not end the shell
             detail = f"performing the call failed inside the engine: {type(error).__name__}"
             return Fault(errors.RUNTIME, 500, "Call failed", detail, unknown_outcome=True)
-        return masked(outcome, context) if isinstance(outcome, Fault) else outcome
+        return masked(outcome, context.mask) if isinstance(outcome, Fault) else outcome
 
     def _dispatch(self, invoke: Invoke, arguments: Json, context: CallContext) -> Awaitable[Outcome]:
         given = cast("dict[str, Json]", arguments) if isinstance(arguments, dict) else {}
@@ -71,22 +70,3 @@ class HttpTools:
         return await perform_capability(
             self._client, tool, given.get("input"), context, call_id=call_id, deadline_at=deadline_at
         )
-
-
-def masked(fault: Fault, context: CallContext) -> Fault:
-    """The fault with every rendered secret in its texts replaced, however deep in `extra`."""
-
-    def inside(value: Json) -> Json:
-        match value:
-            case str():
-                return context.mask(value)
-            case list():
-                return [inside(item) for item in cast("list[Json]", value)]
-            case dict():
-                return {context.mask(name): inside(item) for name, item in cast("dict[str, Json]", value).items()}
-            case _:
-                return value
-
-    return msgspec.structs.replace(
-        fault, title=context.mask(fault.title), detail=context.mask(fault.detail), extra=inside(fault.extra)
-    )
