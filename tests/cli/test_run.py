@@ -1,5 +1,6 @@
 """`penstock run`: a document straight from the shell (M124; FM26 but for its durability)."""
 
+import re
 import signal
 import stat
 import subprocess
@@ -120,3 +121,9 @@ class TestForms:
         assert ["completed", "one[1]"] in told
         assert told[-1] == ["completed", "each"]
         assert "\x1b" not in said.err
+
+    def test_a_capability_that_nobody_provides_is_told_before(self, shell: Shell) -> None:
+        text = head("nobody") + "do:\n  - ask: {call: checknumber, with: {n: 1}}\n"
+        said = shell("run", shell.write("nobody.yaml", text), "--timeout", "0.1")
+        assert said.status == 6
+        assert re.search(r"nobody\.yaml:3:\d+: warning: nobody provides the capability 'checknumber'", said.err)

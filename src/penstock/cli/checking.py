@@ -1,7 +1,7 @@
 """Checks one document as deploying it would, without a server and without fetching anything."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -37,15 +37,18 @@ class Checked(NamedTuple):
         return all(found.severity != "error" for found in self.findings)
 
 
-def check_text(text: bytes, name: str) -> Checked:
-    """Everything that can be said about a document of any notation. Never raises for what the text says."""
+def check_text(text: bytes, name: str, known: Collection[str] | None = None) -> Checked:
+    """Everything that can be said about a document of any notation. Never raises for what the text says.
+
+    `known` are the capabilities that somebody provides; None says that this is not known.
+    """
     try:
         source = read_source(text, name=name)
     except UnreadableDocument:
-        return _check_dsl(load_document(text, name=name), name, "dsl")
+        return _check_dsl(load_document(text, name=name), name, "dsl", known)
     notation = detect(source.data)
     if notation is None or notation == "dsl":
-        return _check_dsl(load_document(text, name=name), name, "dsl")
+        return _check_dsl(load_document(text, name=name), name, "dsl", known)
     if (reason := refusal(notation)) is not None:
         return Checked(name, notation, (Diagnostic("error", "", reason, "notation", *source.locate("")),))
     if notation == "machinery-service":
@@ -54,14 +57,14 @@ def check_text(text: bytes, name: str) -> Checked:
     workflow = read_workflow(source.data)
     if not isinstance(workflow, WorkflowDefinition):
         return Checked(name, notation, _mapped(workflow, source))
-    return _check_dsl(load_data(to_document(workflow, _VERSION), name=name), name, notation)
+    return _check_dsl(load_data(to_document(workflow, _VERSION), name=name), name, notation, known)
 
 
-def _check_dsl(loaded: LoadedDocument, name: str, notation: str) -> Checked:
+def _check_dsl(loaded: LoadedDocument, name: str, notation: str, known: Collection[str] | None) -> Checked:
     workflow = loaded.workflow
     if workflow is None:
         return Checked(name, notation, loaded.diagnostics)
-    found = [*loaded.diagnostics, *refusals(loaded), *check_workflow(loaded)]
+    found = [*loaded.diagnostics, *refusals(loaded), *check_workflow(loaded, known_capabilities=known)]
     if not _errors(found):
         found += _worker_findings(loaded, workflow)
     if not _errors(found) and not external_resources(workflow):

@@ -38,7 +38,7 @@ class RunOptions(NamedTuple):
 
 def run_document(document: bytes, name: str, options: RunOptions, format_: Format) -> int:
     """Runs the document; prints how it ended; returns the exit status."""
-    checked = check_text(document, name)
+    checked = check_text(document, name, known=())
     _refuse_invalid(checked)
     with asyncio.Runner(loop_factory=event_loop) as runner:
         run, stopped = runner.run(_run(document, options))
