@@ -34,7 +34,7 @@ _ALIASES: Final = (
 def canonical_error_type(uri: str) -> str:
     """The spelling that Penstock emits for a standard error type; any other URI unchanged.
 
-    Every base in use counts as the same (DESIGN.md section 8), so compare types only in this form.
+    Every base in use counts as the same (docs/dsl-decisions.md), so compare types only in this form.
     """
     for base in _ALIASES:
         if uri.startswith(base):

@@ -1,4 +1,4 @@
-"""Whether an attribute of an event is what a filter asks for (dsl.md row 37). Pure, and linear in the text.
+"""Whether an attribute of an event is what a filter asks for (docs/dsl-decisions.md). Pure, and linear in the text.
 
 The pattern comes from an author and the text from outside, so patterns run on an engine without
 backtracking: every match takes time linear in the text, and what such an engine cannot do (look-around, back

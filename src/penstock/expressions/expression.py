@@ -1,6 +1,6 @@
 """A runtime expression: its names, and how to evaluate it when it lies in the native subset.
 
-Source: DSL reference "Runtime Expressions"; DESIGN.md section 3, "Expressions in two tiers".
+Source: DSL reference "Runtime Expressions"; docs/adr/0003-jq-in-worker-processes.md.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What happens around the body of every task, and of the workflow itself, in the order of the DSL.
 
 Before: `if` on the raw input, `input.schema`, `input.from`, the time-out. After: `output.as`, `output.schema`,
-`export.as`, `export.schema`. (DSL reference, "Data Flow"; dsl.md section a3.)
+`export.as`, `export.schema`. (DSL reference, "Data Flow")
 """
 
 from typing import TYPE_CHECKING

@@ -111,7 +111,7 @@ def _literal_type(wanted: Json) -> str | None:
 
 
 def _expected(expect: str | None) -> Template | None:
-    """A constant unless it is wrapped or starts like a path or a variable (dsl.md row 38)."""
+    """A constant unless it is wrapped or starts like a path or a variable (docs/dsl-decisions.md)."""
     if expect is None:
         return None
     return compile_template(expect, bare=expect.lstrip().startswith((".", "$")))

@@ -28,7 +28,7 @@ class ErrorFilter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """When and how often a `try` runs again (dsl.md rows 7–10: `attempt_count` counts retries, not runs)."""
+    """When and how often a `try` runs again (docs/dsl-decisions.md: `attempt_count` counts retries, not runs)."""
 
     when: str | None = None
     except_when: str | None = None

@@ -42,7 +42,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in ENDED
 
     def as_json(self) -> dict[str, Json]:
-        """`GET /api/v1/runs/{id}` (DESIGN.md section 7)."""
+        """`GET /api/v1/runs/{id}` (docs/http-api.md)."""
         return {
             **summary_json(self),
             "input": self.input,

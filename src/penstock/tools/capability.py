@@ -1,6 +1,6 @@
 """`call: CAPABILITY` by a tool over HTTP: the input goes out as JSON, the JSON that comes back is the output.
 
-This is how a machinery service behaves (DESIGN.md sections 5 and 8). Every fault names the service.
+This is how a machinery service behaves (docs/machinery.md). Every fault names the service.
 """
 
 from typing import assert_never, cast

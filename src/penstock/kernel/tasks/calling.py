@@ -223,7 +223,7 @@ def _with_uri(arguments: dict[str, Json], spec: CallSpec, value: Value, deferred
 
 
 def expand_uri(template: str, data: Json) -> str:
-    """Expands `{name}` from the top-level members of `data`; a missing one gives nothing (dsl.md a4)."""
+    """Expands `{name}` from the top-level members of `data`; a missing one gives nothing (docs/dsl-decisions.md)."""
     parts: list[str] = []
     rest = template
     while rest:

@@ -2,7 +2,7 @@
 
 Output: the consumed events in order, each as `read` says and shaped by `foreach`; those that an `until` strategy
 consumed are left out. Events are processed one at a time. Correlation values without `expect` are fixed by the
-first event and hold for the whole run (dsl.md a10, rows 36–38).
+first event and hold for the whole run (docs/dsl-decisions.md).
 """
 
 from dataclasses import dataclass

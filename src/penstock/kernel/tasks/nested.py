@@ -113,7 +113,7 @@ class ForkKind(TaskKind[ForkTask]):
     Output: the branches' outputs in the order of declaration; with `compete` the output of the first that ends,
     the others are cancelled. A branch that fails fails the fork. Each branch has its own copy of the context: at
     the join the members that a branch changed are merged in the order of declaration; with `compete` the winner's
-    context replaces it (dsl.md rows 2–4).
+    context replaces it (docs/dsl-decisions.md).
     """
 
     def compile(self, compiler: "Compiler", node: Node, task: ForkTask) -> ForkSpec:

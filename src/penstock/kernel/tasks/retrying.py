@@ -1,6 +1,6 @@
 """`try`: catches errors of its tasks, tries again by its policy, and handles what is left.
 
-Decided where the specification is silent (dsl.md rows 6–12): `limit.attempt.count` counts retries; `catch.do` runs
+Decided where the specification is silent (docs/dsl-decisions.md): `limit.attempt.count` counts retries; `catch.do` runs
 once, after the last retry; without `do` and `retry` the output is the task's input; `.` in `catch.when` and
 `retry.when` is the error; the delay is `delay`, `delay * n` or `delay * 2^(n-1)` before retry n, plus jitter.
 """
