@@ -20,7 +20,7 @@ from penstock.kernel.messages import (
 from penstock.kernel.needs import Answers, Step
 from penstock.kernel.nodes import Program
 from penstock.kernel.problems import timeout_fault
-from penstock.kernel.state import CallWork, ChildWork, FaultWork, Frame, RunState, TryWork
+from penstock.kernel.state import ENDED, CallWork, ChildWork, FaultWork, Frame, RunState, TryWork
 from penstock.kernel.tasks.listen import take_event
 from penstock.kernel.tasks.registry import KINDS
 from penstock.kernel.tasks.retrying import attempt_timed_out
@@ -142,7 +142,7 @@ def _timer_fired(machine: Machine) -> bool:
             return fired
         fired = True
         _fire(machine, machine.frames[due[2]], due[1])
-        if machine.status in ("completed", "faulted", "cancelled"):
+        if machine.status in ENDED:
             return True
 
 

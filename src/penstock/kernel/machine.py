@@ -17,7 +17,16 @@ from penstock.kernel.needs import Answers, Need
 from penstock.kernel.nodes import Node, Program, Scope
 from penstock.kernel.problems import Parked, TaskFault
 from penstock.kernel.scope import find_variables
-from penstock.kernel.state import CallWork, Frame, ListenWork, RunState, RunStatus, ThenWork
+from penstock.kernel.state import (
+    ENDED,
+    TRANSITIONS,
+    CallWork,
+    Frame,
+    ListenWork,
+    RunState,
+    RunStatus,
+    ThenWork,
+)
 from penstock.kernel.tasks.registry import KINDS
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json
@@ -83,11 +92,14 @@ class Machine:
 
     def freeze(self, *, finished: bool) -> RunState:
         """The state after the step, or after this part of it."""
-        ended = self.status in ("completed", "faulted", "cancelled")
+        status = self._status()
+        if status != self.state.status and status not in TRANSITIONS[self.state.status]:
+            raise AssertionError(f"a run that is {self.state.status} cannot become {status}")
+        ended = status in ENDED
         return msgspec.structs.replace(
             self.state,
             version=self.state.version + 1 if finished else self.state.version,
-            status=self._status(),
+            status=status,
             context=self.context,
             keys=self.keys,
             updated_at=self.at,
@@ -348,7 +360,7 @@ class Machine:
         return current
 
     def _status(self) -> RunStatus:
-        if self.status in ("completed", "faulted", "cancelled", "suspended"):
+        if self.status in ENDED or self.status == "suspended":
             return self.status
         if self._queue or self._parked:
             return "running"
