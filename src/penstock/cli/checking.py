@@ -1,23 +1,20 @@
 """Checks one document as deploying it would, without a server and without fetching anything."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import msgspec
 
-from penstock.errors import Unprocessable
-from penstock.expressions import ExpressionError, compile_expression
-from penstock.kernel import Resources, compile_program, external_resources
-from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document, refusals
+from penstock.model import LoadedDocument, bounds, load_data, load_document
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.plain_data import is_list, is_map
 from penstock.model.pointers import join
 from penstock.model.source import Source, UnreadableDocument, read_source
 from penstock.notations import detect, read_service, read_workflow, refusal, to_document
-from penstock.notations.check import check_workflow, expressions_of
 from penstock.notations.machinery_types import WorkflowDefinition
+from penstock.runtime.checking import findings_of
 
 _VERSION: Final = "1.0.0"
 """The first version that a machinery workflow gets when it is stored."""
@@ -61,34 +58,11 @@ def check_text(text: bytes, name: str, known: Collection[str] | None = None) -> 
 
 
 def _check_dsl(loaded: LoadedDocument, name: str, notation: str, known: Collection[str] | None) -> Checked:
+    found = tuple(asyncio.run(findings_of(loaded, known_capabilities=known, check_texts=_compiled)))
     workflow = loaded.workflow
     if workflow is None:
-        return Checked(name, notation, loaded.diagnostics)
-    found = [*loaded.diagnostics, *refusals(loaded), *check_workflow(loaded, known_capabilities=known)]
-    if not _errors(found):
-        found += _worker_findings(loaded, workflow)
-    if not _errors(found) and not external_resources(workflow):
-        found += _compile_findings(workflow)
-    ordered = tuple(sorted(found, key=lambda one: (one.line, one.column)))
-    return Checked(name, notation, ordered, workflow.definition, msgspec.to_builtins(bounds(workflow)))
-
-
-def _errors(found: Sequence[Diagnostic]) -> bool:
-    return any(one.severity == "error" for one in found)
-
-
-def _worker_findings(loaded: LoadedDocument, workflow: Workflow) -> list[Diagnostic]:
-    """What libjq says about the expressions outside the native subset; a mode `loose` takes them as texts."""
-    sites = [(pointer, text) for pointer, text in expressions_of(workflow) if not _is_native(text)]
-    if not sites or workflow.mode != "strict":
-        return []
-    texts = list(dict.fromkeys(text for _, text in sites))
-    said = dict(zip(texts, asyncio.run(_compiled(texts)), strict=True))
-    return [
-        Diagnostic("error", pointer, f"the expression {reason}", "expression", *loaded.source.locate(pointer))
-        for pointer, text in sites
-        if (reason := said[text]) is not None
-    ]
+        return Checked(name, notation, found)
+    return Checked(name, notation, found, workflow.definition, msgspec.to_builtins(bounds(workflow)))
 
 
 async def _compiled(texts: list[str]) -> list[str | None]:
@@ -100,22 +74,6 @@ async def _compiled(texts: list[str]) -> list[str | None]:
         return await workers.check(texts)
     finally:
         await workers.stop()
-
-
-def _is_native(text: str) -> bool:
-    try:
-        return compile_expression(text).native
-    except ExpressionError:
-        return True  # the check of the document has said so already
-
-
-def _compile_findings(workflow: Workflow) -> list[Diagnostic]:
-    try:
-        compile_program(workflow, Resources())
-    except Unprocessable as error:
-        given = [one for one in error.errors if isinstance(one, Diagnostic)]
-        return given or [Diagnostic("error", "", error.detail, "program")]
-    return []
 
 
 def _mapped(errors: Json, source: Source) -> tuple[Diagnostic, ...]:

@@ -22,19 +22,17 @@ _SECRETS: Final = frozenset(("secrets", "secret", "authorization"))
 
 
 def check_workflow(loaded: LoadedDocument, *, known_capabilities: Collection[str] | None = None) -> list[Diagnostic]:
-    """Findings in the order of the text; none for a document that did not load.
+    """Findings in the order of the text. Of a document that did not load only its expressions and texts are looked at.
 
     `known_capabilities` are the names that somebody provides; None says that this is not known.
     """
-    workflow = loaded.workflow
-    if workflow is None:
-        return []
-    check = _Check(loaded, workflow)
+    check = _Check(loaded)
     check.expressions()
     check.texts()
-    check.reachability()
-    check.filters()
-    check.capabilities(known_capabilities)
+    if loaded.workflow is not None:
+        check.reachability(loaded.workflow)
+        check.filters(loaded.workflow)
+        check.capabilities(loaded.workflow, known_capabilities)
     return sorted(check.found, key=lambda diagnostic: (diagnostic.line, diagnostic.column))
 
 
@@ -50,10 +48,9 @@ def _bare(text: str) -> str:
 
 
 class _Check:
-    def __init__(self, loaded: LoadedDocument, workflow: Workflow) -> None:
+    def __init__(self, loaded: LoadedDocument) -> None:
         self.found: list[Diagnostic] = []
         self._loaded = loaded
-        self._workflow = workflow
 
     def _report(self, severity: Severity, pointer: str, message: str, code: str, *, at_key: bool = False) -> None:
         source = self._loaded.source
@@ -79,17 +76,17 @@ class _Check:
                 message = f"{shown} is a plain text; write ${{ … }} around the whole of it to evaluate it"
                 self._report("warning", site.pointer, message, "not-an-expression")
 
-    def reachability(self) -> None:
-        for tasks in sequences_of(self._workflow):
+    def reachability(self, workflow: Workflow) -> None:
+        for tasks in sequences_of(workflow):
             for named in unreachable(tasks):
                 message = f"the task {named.name[:80]!r} is never reached"
                 self._report("warning", named.pointer, message, "unreachable", at_key=True)
 
-    def filters(self) -> None:
-        for pointer, task in tasks_of(self._workflow):
+    def filters(self, workflow: Workflow) -> None:
+        for pointer, task in tasks_of(workflow):
             if isinstance(task, ListenTask):
                 self._strategy(f"{pointer}/listen/to", task.to)
-        schedule = self._workflow.schedule
+        schedule = workflow.schedule
         if schedule is not None and schedule.on is not None:
             self._strategy("/schedule/on", schedule.on)
 
@@ -103,12 +100,12 @@ class _Check:
         if strategy.until_strategy is not None:
             self._strategy(f"{pointer}/until", strategy.until_strategy)
 
-    def capabilities(self, known: Collection[str] | None) -> None:
+    def capabilities(self, workflow: Workflow, known: Collection[str] | None) -> None:
         if known is None:
             return
-        functions = self._workflow.use.functions
+        functions = workflow.use.functions
         calls = {use.pointer for use in self._loaded.constructs if use.construct == "call-capability"}
-        for pointer, task in tasks_of(self._workflow):
+        for pointer, task in tasks_of(workflow):
             if not isinstance(task, CallTask) or not isinstance(task.call, CallFunction):
                 continue
             name = task.call.name

@@ -7,14 +7,13 @@ from typing import Final
 import msgspec
 
 from penstock.errors import Conflict, NotFound, Unprocessable
-from penstock.expressions import ExpressionError, compile_expression
-from penstock.kernel import Resources, compile_program, external_resources
-from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document, refusals
+from penstock.kernel import Resources
+from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.source import UnreadableDocument, read_source, source_of_data
-from penstock.notations.check import check_workflow, expressions_of
 from penstock.notations.detect import detect, refusal
+from penstock.runtime.checking import compile_findings, errors_in, findings_of
 from penstock.runtime.clock import Clock
 from penstock.runtime.directory import Directory
 from penstock.runtime.evaluate import Evaluator
@@ -44,11 +43,9 @@ class Definitions:
     async def check(self, document: str | bytes | dict[str, Json], *, notation: str | None, name: str) -> CheckResult:
         """Everything that is to be said about a document; stores and fetches nothing."""
         loaded = _load(document, notation, name)
-        found = await self._diagnostics(loaded)
+        found = await self._findings(loaded)
         workflow = loaded.workflow
-        if workflow is not None and not external_resources(workflow) and not _errors(found):
-            found += _compile_problems(workflow, Resources())
-        valid = workflow is not None and not _errors(found)
+        valid = workflow is not None and not errors_in(found)
         limits = None if workflow is None else msgspec.to_builtins(bounds(workflow))
         return CheckResult(valid, tuple(found), limits)
 
@@ -60,9 +57,9 @@ class Definitions:
         Raises `Unprocessable` with the diagnostics, and `Conflict` for a version that has another content.
         """
         loaded = _load(document, notation, "document")
-        found = await self._diagnostics(loaded)
+        found = await self._findings(loaded)
         workflow = loaded.workflow
-        if workflow is None or _errors(found):
+        if workflow is None or errors_in(found):
             raise _invalid(found)
         identity = workflow.identity
         there = await self._store.get_workflow(identity.namespace, identity.name, identity.version)
@@ -71,7 +68,7 @@ class Definitions:
                 raise _taken(workflow)
             return DeployResult(there, False, tuple(found), msgspec.to_builtins(bounds(workflow)))
         resources = await self._pinning.fetch(workflow)
-        if problems := _compile_problems(workflow, Resources(resources)):
+        if problems := compile_findings(workflow, Resources(resources)):
             raise _invalid(problems)
         wanted = self._row(workflow, resources, source_text or _text_of(document))
         stored = await self._store.put_workflow(wanted)
@@ -95,27 +92,9 @@ class Definitions:
         if not await self._store.delete_workflow(namespace, name, found.version):
             raise NotFound(f"there is no workflow {namespace}/{name}:{version}")
 
-    async def _diagnostics(self, loaded: LoadedDocument) -> list[Diagnostic]:
-        """Findings in the order of the text: the shape, what does not run, and what libjq says."""
+    async def _findings(self, loaded: LoadedDocument) -> list[Diagnostic]:
         known = self._directory.capabilities().keys()
-        found = list(loaded.diagnostics)
-        if loaded.workflow is None:
-            return found
-        found += refusals(loaded)
-        found += check_workflow(loaded, known_capabilities=known)
-        if not _errors(found):
-            found += await self._expression_problems(loaded, loaded.workflow)
-        return sorted(found, key=lambda one: (one.line, one.column))
-
-    async def _expression_problems(self, loaded: LoadedDocument, workflow: Workflow) -> list[Diagnostic]:
-        sites = [(pointer, text) for pointer, text in expressions_of(workflow) if not _is_native(text)]
-        texts = list(dict.fromkeys(text for _, text in sites))
-        said = dict(zip(texts, await self._evaluator.check(texts), strict=True))
-        return [
-            Diagnostic("error", pointer, f"the expression {reason}", "expression", *loaded.source.locate(pointer))
-            for pointer, text in sites
-            if (reason := said[text]) is not None and workflow.mode == "strict"
-        ]
+        return await findings_of(loaded, known_capabilities=known, check_texts=self._evaluator.check)
 
     def _row(self, workflow: Workflow, resources: Mapping[str, Json], text: str) -> StoredWorkflow:
         identity = workflow.identity
@@ -155,29 +134,9 @@ def _load(document: str | bytes | dict[str, Json], notation: str | None, name: s
     return load_data(translated(written_in, source.data), name=name)
 
 
-def _errors(found: list[Diagnostic]) -> list[Diagnostic]:
-    return [one for one in found if one.severity == "error"]
-
-
 def _invalid(found: list[Diagnostic]) -> Unprocessable:
-    errors = _errors(found)
+    errors = errors_in(found)
     return Unprocessable(f"the document is not valid: {errors[0].message}", errors=tuple(errors))
-
-
-def _compile_problems(workflow: Workflow, resources: Resources) -> list[Diagnostic]:
-    try:
-        compile_program(workflow, resources)
-    except Unprocessable as error:
-        given = [one for one in error.errors if isinstance(one, Diagnostic)]
-        return given or [Diagnostic("error", "", error.detail, "program")]
-    return []
-
-
-def _is_native(text: str) -> bool:
-    try:
-        return compile_expression(text).native
-    except ExpressionError:
-        return True  # the check of the document has said so already
 
 
 def _text_of(document: str | bytes | dict[str, Json]) -> str:
