@@ -217,3 +217,10 @@ async def test_a_stream_tells_the_history_and_goes_on_after_an_id(client: Client
     rest = [event async for _, event in client.frames(path, {"Last-Event-ID": told[1][0]})]
     assert rest == history[2:]
     assert (await client.get(path, headers={"Last-Event-ID": "x"})).status == 400
+
+
+async def test_runs_are_found_by_the_beginning_of_their_id(client: Client) -> None:
+    run = await started(client, "double", DOUBLE, {"number": 1}, "?wait=20")
+    found = await client.get(f"/api/v1/runs?id_prefix={run['id'][:20]}")
+    assert [item["id"] for item in found.body["items"]] == [run["id"]]
+    assert (await client.get("/api/v1/runs?id_prefix=ffff")).body["items"] == []

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from penstock.cli.api import Api, segment
 from penstock.cli.exits import CONFLICT, INVALID, NOT_FOUND, CommandFailed
-from penstock.model.limits import MAX_RUNS_SEARCHED
 
 LAST: Final = "@last"
 _RUNS: Final = "/api/v1/runs"
@@ -60,14 +59,7 @@ def _newest(api: Api) -> str:
 
 
 def _completed(api: Api, prefix: str) -> str:
-    """Runs come newest first and ids sort by time, so that the look ends as soon as the ids are smaller."""
-    found: list[str] = []
-    for run in api.items(_RUNS, most=MAX_RUNS_SEARCHED):
-        identifier = str(run["id"])
-        if identifier.startswith(prefix):
-            found.append(identifier)
-        elif identifier < prefix or len(found) > 1:
-            break
+    found = [str(run["id"]) for run in api.items(_RUNS, [("id_prefix", prefix)], most=2)]
     if not found:
         raise CommandFailed(NOT_FOUND, f"there is no run whose id begins with {prefix!r}")
     if len(found) > 1:

@@ -106,6 +106,5 @@ MAX_RESOURCES: Final = 100  # documents elsewhere that one workflow refers to
 REQUEST_TIMEOUT_MS: Final = 30_000  # how long the command line waits for an answer, beside what it was asked to wait
 MAX_CLIENT_ANSWER_BYTES: Final = 64 * 1024 * 1024  # one answer, or one event of a stream, that the command line reads
 MAX_CLIENT_RECONNECTS: Final = 5  # times in a row that the command line opens a lost stream again
-MAX_RUNS_SEARCHED: Final = 10_000  # runs that the command line looks through for the prefix of an id
 MAX_LISTED: Final = 100_000  # items that one `ls` can list
 CANCEL_GRACE_MS: Final = 5_000  # how long `penstock run` waits for a run that it cancelled

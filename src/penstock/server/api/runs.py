@@ -18,6 +18,7 @@ from penstock.server.schemas import RUN_ID, STATUS, STATUSES, TEXT, listing, rec
 _PATH = "/api/v1/runs/{id}"
 _FILTERS = (
     Parameter("status", "query", STATUS, "Only runs in this status"),
+    Parameter("id_prefix", "query", TEXT, "Only runs whose id begins so"),
     Parameter("workflow", "query", TEXT, "Only runs of this workflow: namespace/name, or a name in any namespace"),
 )
 _SEQ = Parameter("seq", "query", {"type": "integer", "minimum": 0}, "After this message; the newest when absent")
@@ -170,6 +171,7 @@ class RunsApi:
             since=queries.instant_ms(request, "since"),
             until=queries.instant_ms(request, "until"),
             before=queries.read_cursor(request, str),
+            id_prefix=queries.text(request, "id_prefix"),
             limit=most + 1,
         )
         shown = found[:most]
