@@ -56,6 +56,7 @@ class TaskRows:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], TaskView] = {}
+        self._failed_at = 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -69,6 +70,10 @@ class TaskRows:
         return list(self._rows.values())
 
     def _take(self, fact: Fact) -> None:
+        if fact.type == "task.faulted":
+            self._failed_at = fact.at
+        elif fact.type == "task.retried":
+            self._end_attempt(fact)
         key = (fact.entry, fact.attempt)
         before = self._rows.get(key)
         status = _STATUS.get(fact.type) or (before.status if before else "running")
@@ -84,3 +89,10 @@ class TaskRows:
             started_at=started_at or (fact.at if begins else 0),
             ended_at=fact.at if status in _ENDS else 0,
         )
+
+    def _end_attempt(self, fact: Fact) -> None:
+        """The attempt before failed when the task inside it did, and its row ends with that."""
+        key = (fact.entry, fact.attempt - 1)
+        if key in self._rows:
+            failed_at = self._failed_at or fact.at
+            self._rows[key] = msgspec.structs.replace(self._rows[key], status="faulted", ended_at=failed_at)
