@@ -58,6 +58,9 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, inner, inner).map(lambda p: f"({p[0]})[{p[1]}:{p[2]}]"),
         st.tuples(inner, st.integers(-3, 3)).map(lambda p: f"({p[0]})[{p[1]}:]"),
         inner.map(lambda p: f"({p})?"),
+        st.tuples(inner, names, names).map(lambda p: f"({p[0]}).{p[1]}.{p[2]}?"),
+        st.tuples(inner, names, inner).map(lambda p: f"({p[0]}).{p[1]}[{p[2]}]?"),
+        st.tuples(inner, names, names).map(lambda p: f'({p[0]}).{p[1]}?["{p[2]}"]?'),
         inner.map(lambda p: f"-({p})"),
         st.tuples(inner, operators, inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
         st.tuples(inner, operators, inner, operators, inner).map(" ".join).map(lambda p: f"({p})"),
@@ -108,6 +111,8 @@ def _is_beyond_both(value: Json) -> bool:
 @example("({(null): 1})?", None, {"x": 1, "y": 1})
 @example(".[$x]", [False, True], {"x": -1.5, "y": 1})
 @example(".[.]", [], {"x": 1, "y": 1})
+@example(".a.b?", 1, {"x": 1, "y": 1})
+@example("(.a.b)?", 1, {"x": 1, "y": 1})
 @example('"\\(-(3.0))"', None, {"x": 1, "y": 1})
 @example("has($x)", [1], {"x": -0.5, "y": 1})
 def test_a_native_expression_gives_what_libjq_gives(text: str, dot: Json, variables: dict[str, Json]) -> None:

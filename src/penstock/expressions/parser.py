@@ -140,20 +140,22 @@ class _Parser:
         return self._postfix()
 
     def _postfix(self) -> Node:
-        node = self._term()
+        node, is_path = self._term(), False
         for _ in range(limits.MAX_EXPRESSION_DEPTH):
             token = self._peek()
+            if self._take("?"):
+                node, is_path = _without_error(node) if is_path else nodes.Optional(node), False
+                continue
             if token.kind == "field":
                 self._at += 1
                 node = nodes.Index(node, nodes.Literal(token.text))
-            elif self._take("?"):
-                node = nodes.Optional(node)
             elif self._take("["):
                 node = self._bracket(node)
             elif self._take("."):
                 node = self._after_dot(node)
             else:
                 return node
+            is_path = True
         raise NotNative
 
     def _after_dot(self, node: Node) -> Node:
@@ -339,3 +341,12 @@ def _reads_input(node: Node) -> bool:
         return _reads_input(node.right)
     reading = isinstance(node, (nodes.Dot, nodes.Variable, nodes.Call))
     return reading or any(map(_reads_input, children(node)))
+
+
+def _without_error(node: Node) -> Node:
+    """`target[key]?`: the last step may fail, but errors of the target and of the key stay errors."""
+    match node:
+        case nodes.Index(target, nodes.Literal() as key):
+            return nodes.Pipe(target, nodes.Optional(nodes.Index(nodes.Dot(), key)))
+        case _:
+            raise NotNative
