@@ -192,6 +192,20 @@ async def test_a_failing_store_is_told_to_whoever_waits_and_forgotten_by_nobody(
         assert (await engine.wait_run(rows[0].id, 20)).status == "completed"
 
 
+async def test_a_batch_that_failed_waits_once_and_not_for_each_of_its_runs(
+    settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = 60
+    monkeypatch.setattr("penstock.model.limits.COMMIT_BACKOFF_MS", 1_000)
+    async with opened(settings, store=door, log=capturing_log()[0]) as engine:  # type: ignore[arg-type]
+        await engine.deploy(document("s", "- s: {set: {n: 1}}\n"))
+        left = ["before"]
+        door.fault = lambda turns: left.pop() if left and len(turns) > 9 else ""
+        async with asyncio.timeout(8):
+            await asyncio.gather(*(engine.start_run("test", "s", "latest", {}) for _ in range(runs)))
+        assert not left and len(await engine.list_runs(status="completed")) == runs
+
+
 async def test_stopping_leaves_calls_to_the_next_engine(settings: Settings, service: Service) -> None:
     """A graceful stop with a call under way: the next engine sends it again under its key, and the run completes."""
     service.gate.clear()

@@ -30,8 +30,7 @@ from penstock.runtime.unknown_outcome import was_written
 from penstock.store.protocol import Store
 from penstock.store.rows import CommitOutcome, Committed, Rejected, Stale
 
-_EVALUATIONS_AT_ONCE = 8
-_NEEDS_PER_EVALUATION = 256
+_EVALUATIONS_AT_ONCE = 1_000
 _LOADS_AT_ONCE = 32
 
 
@@ -234,49 +233,32 @@ class Turns:
     async def _evaluate_loop(self) -> None:
         while True:
             await self._some_needs.wait()
-            await self._evaluating.acquire()
-            batch: list[Turn] = []
-            count = 0
-            while self._needing and count < _NEEDS_PER_EVALUATION:
-                batch.append(self._needing.popleft())
-                count += len(batch[-1].needs)
-            if not self._needing:
-                self._some_needs.clear()
-            self._spawn(self._evaluate(batch))
+            while self._needing:
+                await self._evaluating.acquire()
+                self._spawn(self._evaluate(self._needing.popleft()))
+            self._some_needs.clear()
 
-    async def _evaluate(self, turns: list[Turn]) -> None:
+    async def _evaluate(self, turn: Turn) -> None:
+        """Each turn goes on with its own answers; the workers put together what is asked at the same time."""
         try:
-            answers = await self._answers(turns)
+            answers = await self._answers(turn)
         finally:
             self._evaluating.release()
-        for turn in turns if answers is not None else ():
-            assert answers is not None
-            count = len(turn.needs)
-            own, answers = answers[:count], answers[count:]
-            self._advance(turn, own)
+        if answers is not None:
+            self._advance(turn, answers)
 
-    async def _answers(self, turns: list[Turn]) -> list[Answer] | None:
-        requests = [(turn.program.workflow, need) for turn in turns if turn.program for need in turn.needs]
+    async def _answers(self, turn: Turn) -> list[Answer] | None:
+        requests = [(turn.program.workflow, need) for need in turn.needs] if turn.program else []
         try:
             return await self._evaluator.answers(requests)
         except InfrastructureError as error:
             self._log.warning("expressions wait", reason=str(error))
             await asyncio.sleep(limits.COMMIT_BACKOFF_MS / 1000)
-            self._needing.extend(turns)
+            self._needing.append(turn)
             self._some_needs.set()
-        except Exception as error:  # bulkhead: of the batch, whoever is to blame fails when it is alone
-            if len(turns) == 1:
-                self._fail(turns[0], error)
-            for turn in turns if len(turns) > 1 else ():
-                self._evaluating_alone(turn)
+        except Exception as error:  # bulkhead: of a turn
+            self._fail(turn, error)
         return None
-
-    def _evaluating_alone(self, turn: Turn) -> None:
-        async def alone() -> None:
-            await self._evaluating.acquire()
-            await self._evaluate([turn])
-
-        self._spawn(alone())
 
     # Committing
 
@@ -457,19 +439,23 @@ class Turns:
                 item.refuse(InfrastructureError("the store cannot be written; the work is kept and tried again"))
         for prepared in batch:
             self._live.drop(prepared.turn.run_id)
+        await self._back_off()
         for prepared in batch:
             await self._settle_unknown(prepared)
+
+    async def _back_off(self) -> None:
+        pause_ms = limits.COMMIT_BACKOFF_MS * 2 ** min(self._failures - 1, 10)
+        await asyncio.sleep(min(pause_ms, limits.MAX_COMMIT_BACKOFF_MS) / 1000)
 
     async def _settle_unknown(self, prepared: Prepared) -> None:
         assert prepared.commit is not None and self.aftermath is not None
         while True:
-            pause_ms = limits.COMMIT_BACKOFF_MS * 2 ** min(self._failures - 1, 10)
-            await asyncio.sleep(min(pause_ms, limits.MAX_COMMIT_BACKOFF_MS) / 1000)
             try:
                 written = was_written(prepared.commit, await self._store.load_run(prepared.turn.run_id))
                 break
             except InfrastructureError:
                 self._failures += 1
+                await self._back_off()
         if written:
             self._committed(prepared, Committed())
             self.aftermath.look_again()

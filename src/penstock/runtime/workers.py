@@ -101,23 +101,25 @@ class _Batch:
 class _Item:
     """One expression on its way; `message` is what the worker process gets."""
 
-    __slots__ = ("alone", "batch", "message", "place")
+    __slots__ = ("alone", "batch", "message", "place", "spared")
 
     def __init__(self, batch: _Batch, place: int, message: tuple[str, str, list[str], bytes]) -> None:
         self.batch = batch
         self.place = place
         self.message = message
         self.alone = False
+        self.spared = False
 
 
 class ExpressionWorkers:
     """A fixed number of worker processes and the queue before them.
 
     Each process is owned by one task, which takes chunks off the queue, first come first served. When a
-    process dies or makes no progress in time, it is replaced at once, and each expression of its
-    chunk that has no answer yet goes to the end of the queue to be tried once more, alone; what
-    fails alone has failed. So a bad expression costs the others at most its limit, and nobody waits
-    behind a whole chunk of bad ones.
+    process dies or makes no progress in time, it is replaced at once. The expression that it was at is a
+    suspect: it is tried once more, alone; what fails alone has failed. The rest of the chunk is tried
+    once more together; if that fails too, all of them are suspects.
+    One process prefers fresh expressions, the others prefer suspects, so that neither keep the other
+    waiting for longer than one expression may run.
     """
 
     def __init__(self, *, processes: int = 2, limits: WorkerLimits = DEFAULT_LIMITS) -> None:
@@ -126,6 +128,7 @@ class ExpressionWorkers:
         self._processes = processes
         self._limits = limits
         self._chunks: deque[list[_Item]] = deque()
+        self._suspects: deque[list[_Item]] = deque()
         self._waiting = 0
         self._wake = asyncio.Condition()
         self._slots: list[asyncio.Task[None]] = []
@@ -135,7 +138,7 @@ class ExpressionWorkers:
         starts = (_Process.start(self._limits) for _ in range(self._processes))
         started = await asyncio.gather(*starts, return_exceptions=True)
         workers = [worker for worker in started if isinstance(worker, _Process)]
-        self._slots = [asyncio.create_task(self._run_slot(worker)) for worker in workers]
+        self._slots = [asyncio.create_task(self._run_slot(worker, index > 0)) for index, worker in enumerate(workers)]
         for failure in started:
             if isinstance(failure, BaseException):
                 await self.stop()
@@ -147,9 +150,10 @@ class ExpressionWorkers:
             slot.cancel()
         await asyncio.gather(*self._slots, return_exceptions=True)
         self._slots = []
-        while self._chunks:
-            for item in self._chunks.popleft():
-                item.batch.done.cancel()
+        for queue in (self._chunks, self._suspects):
+            while queue:
+                for item in queue.popleft():
+                    item.batch.done.cancel()
 
     async def evaluate(self, batch: Sequence[Evaluation]) -> list[EvaluationResult]:
         """The results in the order of `batch`. Never raises for an author's mistake.
@@ -196,15 +200,24 @@ class ExpressionWorkers:
             self._waiting -= len(items)
         return [result for result in batch.results if result is not None]
 
-    async def _run_slot(self, worker: "_Process") -> None:
+    async def _run_slot(self, worker: "_Process", suspects_first: bool) -> None:
         try:
             while True:
                 async with self._wake:
-                    await self._wake.wait_for(lambda: bool(self._chunks))
-                    chunk = [item for item in self._chunks.popleft() if not item.batch.done.done()]
+                    await self._wake.wait_for(lambda: bool(self._chunks or self._suspects))
+                    chunk = [item for item in self._take(suspects_first) if not item.batch.done.done()]
                 worker = await self._run_chunk(worker, chunk)
         finally:
             await worker.kill()
+
+    def _take(self, suspects_first: bool) -> list[_Item]:
+        """A suspect, or as many fresh chunks as make up one: callers that come together share a round trip."""
+        if self._suspects and (suspects_first or not self._chunks):
+            return self._suspects.popleft()
+        chunk = list(self._chunks.popleft())
+        while self._chunks and len(chunk) + len(self._chunks[0]) <= limits.EVALUATION_CHUNK:
+            chunk += self._chunks.popleft()
+        return chunk
 
     async def _run_chunk(self, worker: "_Process", chunk: list[_Item]) -> "_Process":
         """Answer a chunk; the process to go on with, another one when this one had to be killed."""
@@ -216,15 +229,23 @@ class ExpressionWorkers:
         if chunk[0].alone:
             chunk[0].batch.settle(chunk[0].place, _ended(reason, self._limits))
         else:
-            await self._try_alone([item for item in chunk if item.batch.results[item.place] is None])
+            await self._try_again([item for item in chunk if item.batch.results[item.place] is None])
         await worker.kill()
         return await self._replace()
 
-    async def _try_alone(self, items: list[_Item]) -> None:
+    async def _try_again(self, items: list[_Item]) -> None:
+        """The first is most likely the culprit, and so is whoever has its text; the others get one more try together."""
+        text = items[0].message[1]
+        spared: list[_Item] = []
+        suspects: list[_Item] = []
         for item in items:
-            item.alone = True
+            item.alone = item.spared or item.message[1] == text
+            item.spared = True
+            (suspects if item.alone else spared).append(item)
         async with self._wake:
-            self._chunks.extend([item] for item in items)
+            self._suspects.extend([item] for item in suspects)
+            if spared:
+                self._chunks.append(spared)
             self._wake.notify(len(items))
 
     async def _replace(self) -> "_Process":
