@@ -105,6 +105,22 @@ class Store(Protocol):
         """Deletes ended runs with all that belongs to them; returns how many. Live ones are left alone."""
         ...
 
+    async def ended_runs(
+        self, namespace: str, name: str, *, before: int, keep: int, after: tuple[int, str] = (0, ""), limit: int
+    ) -> list[tuple[int, str]]:
+        """(ended_at, id) of runs of a workflow that ended before `before` and are not among its `keep` that ended
+        last; in this order, above `after`. A run whose parent has not ended is left out."""
+        ...
+
+    async def ended_workflows(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """(namespace, name) of workflows that have ended runs, above `after`, ascending; deleted ones, too."""
+        ...
+
+    async def release_space(self) -> bool:
+        """Gives some disk space of deleted rows back if much lies idle, in a step of a few milliseconds; True when
+        there is more to give. A store that minds its space itself answers False."""
+        ...
+
     # Events
     async def put_events(self, new: Sequence[EventRow]) -> list[EventRow | None]:
         """Stores events; None where (source, id) is there already."""

@@ -49,6 +49,7 @@ def connect_writer(path: Path | None) -> sqlite3.Connection:
         raise InfrastructureError(f"SQLite {needed} or newer is needed; this Python has {sqlite3.sqlite_version}")
     connection = _connect(str(path) if path else ":memory:", uri=False)
     if path is not None:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect on a file without tables only
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

@@ -88,6 +88,26 @@ def checkpoint(session: Session, run_id: str, seq: int) -> tuple[int, bytes] | N
     return session.execute("checkpoint", (run_id, seq)).fetchone()
 
 
+def ended_runs(
+    session: Session, workflow: tuple[str, str], before: int, keep: int, after: tuple[int, str], limit: int
+) -> list[tuple[int, str]]:
+    parameters = {
+        "namespace": workflow[0],
+        "name": workflow[1],
+        "before": before,
+        "keep": keep,
+        "after_at": after[0],
+        "after_id": after[1],
+        "limit": limit,
+    }
+    return session.execute("ended_runs_of_workflow", parameters).fetchall()
+
+
+def ended_workflows(session: Session, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+    parameters = {"namespace": after[0], "name": after[1], "limit": limit}
+    return session.execute("ended_workflows", parameters).fetchall()
+
+
 def unrouted_events(session: Session, limit: int) -> list[EventRow]:
     return [EventRow(*row) for row in session.execute("unrouted_events", (limit,))]
 

@@ -131,6 +131,32 @@ ORDER BY state_version DESC LIMIT 1
 SELECT id FROM runs
 WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('cancelled', 'faulted', 'completed')
 
+-- name: ended_runs_of_workflow
+-- The row that ends the comparison is the newest of those that do not belong to the :keep newest; without one, none go.
+SELECT ended_at, id FROM runs INDEXED BY runs_ended
+WHERE namespace = :namespace AND name = :name AND ended_at <> 0
+  AND (ended_at, id) > (:after_at, :after_id) AND ended_at < :before
+  AND (ended_at, id) <= (
+      SELECT ended_at, id FROM runs INDEXED BY runs_ended
+      WHERE namespace = :namespace AND name = :name AND ended_at <> 0
+      ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET :keep)
+  AND NOT EXISTS (SELECT 1 FROM runs AS parent WHERE parent.id = runs.parent_id AND parent.ended_at = 0)
+ORDER BY ended_at, id LIMIT :limit
+
+-- name: ended_workflows
+-- Hops from workflow to workflow over the index instead of reading every run.
+WITH RECURSIVE hops (namespace, name, hop) AS (
+    SELECT :namespace, :name, 0
+    UNION ALL
+    SELECT following.namespace, following.name, hops.hop + 1
+    FROM hops CROSS JOIN runs AS following ON following.rowid = (
+        SELECT next_one.rowid FROM runs AS next_one INDEXED BY runs_ended
+        WHERE next_one.ended_at <> 0 AND (next_one.namespace, next_one.name) > (hops.namespace, hops.name)
+        ORDER BY next_one.namespace, next_one.name LIMIT 1)
+    LIMIT :limit + 1
+)
+SELECT namespace, name FROM hops WHERE hop > 0
+
 -- name: delete_runs
 DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))
 
@@ -282,3 +308,16 @@ SELECT name, sealed FROM secrets ORDER BY name
 
 -- name: delete_secret
 DELETE FROM secrets WHERE name = ?
+
+-- name: free_pages
+PRAGMA freelist_count
+
+-- name: all_pages
+PRAGMA page_count
+
+-- name: vacuum_mode
+PRAGMA auto_vacuum
+
+-- name: release_page
+-- One page for each execution: the module steps a statement without columns once.
+PRAGMA incremental_vacuum(1)

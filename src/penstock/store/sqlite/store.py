@@ -25,7 +25,7 @@ from penstock.store.rows import (
     Subscription,
     Tool,
 )
-from penstock.store.sqlite import definitions, events, reads, turns
+from penstock.store.sqlite import definitions, events, reads, space, turns
 from penstock.store.sqlite.connection import connect_reader, connect_writer, failure, prepare_file
 from penstock.store.sqlite.lock import FileLock
 from penstock.store.sqlite.mapping import as_json
@@ -150,6 +150,19 @@ class SqliteStore:
 
     async def delete_runs(self, run_ids: Sequence[str]) -> int:
         return await self._write(lambda s: definitions.delete_runs(s, run_ids))
+
+    async def ended_runs(
+        self, namespace: str, name: str, *, before: int, keep: int, after: tuple[int, str] = (0, ""), limit: int
+    ) -> list[tuple[int, str]]:
+        return await self._read(lambda s: reads.ended_runs(s, (namespace, name), before, keep, after, limit))
+
+    async def ended_workflows(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        return await self._read(lambda s: reads.ended_workflows(s, after, limit))
+
+    async def release_space(self) -> bool:
+        if not await self._read(space.much_is_free):
+            return False
+        return await self._write(space.release)
 
     # Events
 
