@@ -7,7 +7,7 @@ import asyncio
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -21,17 +21,33 @@ from penstock.model.workflow import Workflow
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.placing import place as put_in
 from penstock.runtime.secret_values import Secrets
-from penstock.runtime.workers import Evaluated, Evaluation, EvaluationResult, ExpressionWorkers
+from penstock.runtime.workers import Evaluated, Evaluation, EvaluationResult
 from penstock.tools.authentication import authorization_of
 
 _SECRET: Final = re.compile(r"\$secrets?\s*(?:\.\s*\"?([A-Za-z_][\w-]*)\"?|\.?\s*\[\s*\"([^\"\\]+)\"\s*\])")
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class Workers(Protocol):
+    """What evaluates outside this process: `ExpressionWorkers`, or their like in a simulation."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def check(self, texts: Sequence[str]) -> list[str | None]:
+        """What is wrong with each expression, None where it compiles."""
+        ...
+
+    async def evaluate(self, batch: Sequence[Evaluation]) -> list[EvaluationResult]:
+        """One result per expression, in order. Raises `InfrastructureError` when they cannot be taken now."""
+        ...
+
+
 class Evaluator:
     """Answers needs. Starts the worker processes when the first expression asks for one."""
 
-    def __init__(self, workers: ExpressionWorkers, secrets: Secrets, metrics: Metrics) -> None:
+    def __init__(self, workers: Workers, secrets: Secrets, metrics: Metrics) -> None:
         self._workers = workers
         self._secrets = secrets
         self._metrics = metrics

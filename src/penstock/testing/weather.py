@@ -1,0 +1,79 @@
+"""How bad things are: which faults happen, how often. A seed picks a weather; every seed has another mixture."""
+
+from random import Random
+
+import msgspec
+
+
+class Weather(msgspec.Struct, frozen=True, kw_only=True):
+    """Probabilities per operation unless the name says otherwise. All zero is a good day."""
+
+    latency_ms: float = 1.0
+    """The mean of what a store operation takes."""
+    slow: float = 0.0
+    """A store operation takes seconds."""
+    write_fails: float = 0.0
+    """A transaction is not written and says so."""
+    write_lies: float = 0.0
+    """A transaction is written and reports failure."""
+    write_again: float = 0.0
+    """The turns of a transaction are written a second time, a little later."""
+    read_fails: float = 0.0
+    crash_before_write: float = 0.0
+    crash_after_write: float = 0.0
+    crash_before_read: float = 0.0
+    crash_at_request: float = 0.0
+    """The engine crashes when a tool has got its request."""
+    crash_at_answer: float = 0.0
+    """The engine crashes when a tool has done its work."""
+    crash_every_s: float = 0.0
+    """Mean time between crashes at any place."""
+    stop_every_s: float = 0.0
+    """Mean time between orderly stops."""
+    call_lost: float = 0.0
+    """An answer of a tool that may fail is lost: the connection breaks."""
+    call_hangs: float = 0.0
+    """The same, without a sign until the deadline."""
+    call_fails: float = 0.0
+    call_doubled: float = 0.0
+    """A tool gets its request twice."""
+    answer_again: float = 0.0
+    """The answer of a call comes again, some time later."""
+    reply_lost: float = 0.0
+    """A client does not learn what became of its request."""
+    evaluation_fails: float = 0.0
+    clock_steps_every_s: float = 0.0
+
+
+CALM = Weather()
+
+
+def weather_of(random: Random) -> Weather:
+    """Each kind of fault is there for some seeds only, so that they are seen alone and together."""
+
+    def sometimes(most: float, share: float = 0.5) -> float:
+        return random.random() * most if random.random() < share else 0.0
+
+    return Weather(
+        latency_ms=random.choice([0.2, 1.0, 5.0, 40.0]),
+        slow=sometimes(0.02),
+        write_fails=sometimes(0.08),
+        write_lies=sometimes(0.08),
+        write_again=sometimes(0.2),
+        read_fails=sometimes(0.06),
+        crash_before_write=sometimes(0.02),
+        crash_after_write=sometimes(0.03),
+        crash_before_read=sometimes(0.01),
+        crash_at_request=sometimes(0.1),
+        crash_at_answer=sometimes(0.1),
+        crash_every_s=random.choice([0.0, 0.0, 2.0, 10.0, 30.0]),
+        stop_every_s=random.choice([0.0, 0.0, 15.0]),
+        call_lost=sometimes(0.3),
+        call_hangs=sometimes(0.1),
+        call_fails=sometimes(0.4),
+        call_doubled=sometimes(0.3),
+        answer_again=sometimes(0.4),
+        reply_lost=sometimes(0.3),
+        evaluation_fails=sometimes(0.1),
+        clock_steps_every_s=random.choice([0.0, 0.0, 5.0, 40.0]),
+    )
