@@ -69,6 +69,10 @@ class Value:
         """Supplies the bytes of a reference, as the store kept them."""
         self._json = json
 
+    def copy(self) -> Json:
+        """The plain value for somebody who may change it."""
+        return _decode(self.json)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Value) and (self is other or self.json == other.json)
 

@@ -58,7 +58,7 @@ class Aftermath:
         self._look_back(prepared)
         if not state.runnable:
             self._timers.note(turn.run_id, state.next_at)
-        self._watching.moved(turn.run_id, ended=state.ended)
+        self._watching.moved(state)
 
     def _look_back(self, prepared: Prepared) -> None:
         if prepared.writes is None or not prepared.writes.subscribe:

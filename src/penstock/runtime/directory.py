@@ -1,4 +1,4 @@
-"""The registered tools in memory: which of them provides a capability."""
+"""The registered tools in memory, and the functions of this process: which of them provides a capability."""
 
 from hashlib import blake2b
 
@@ -9,14 +9,16 @@ from penstock.runtime.clock import Clock
 from penstock.store.protocol import Store
 from penstock.store.rows import Tool
 from penstock.tools.contract import CallContext, ToolDefinition
+from penstock.tools.functions import Functions
 
 
 class Directory:
     """Implements `penstock.tools.contract.ToolDirectory` over the store's tools."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, functions: Functions) -> None:
         self._store = store
         self._clock = clock
+        self._functions = functions
         self._tools: dict[str, tuple[Tool, ToolDefinition]] = {}
 
     async def load(self) -> None:
@@ -24,6 +26,12 @@ class Directory:
             tool.name: (tool, msgspec.json.decode(tool.body, type=ToolDefinition))
             for tool in await self._store.list_tools()
         }
+
+    def provides(self, capability: str) -> bool:
+        """Whether a function of this process or a registered tool can be called now."""
+        if self._functions.get(capability) is not None:
+            return True
+        return any(tool.capability == capability and tool.weight > 0 for _, tool in self._tools.values())
 
     async def tool_for(self, capability: str, context: CallContext) -> ToolDefinition | None:
         """By weight among those that provide it; the same run gets the same tool while the set is the same."""
@@ -63,8 +71,8 @@ class Directory:
         return [self._tools[name][0] for name in sorted(self._tools)]
 
     def capabilities(self) -> dict[str, list[str]]:
-        """The tools that provide each capability, by name."""
-        found: dict[str, list[str]] = {}
+        """The tools that provide each capability, by name; functions are named `python:` and the capability."""
+        found: dict[str, list[str]] = {name: [f"python:{name}"] for name in self._functions.names()}
         for name in sorted(self._tools):
             found.setdefault(self._tools[name][1].capability, []).append(name)
         return dict(sorted(found.items()))

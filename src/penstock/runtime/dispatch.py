@@ -92,9 +92,11 @@ class Dispatch:
         for invoke in invokes:
             self.cancel(invoke.call_id)
 
-    def tools_changed(self) -> None:
-        """Tries every call again that had no tool."""
-        again, self._toolless = self._toolless, {}
+    def tools_changed(self, capability: str) -> None:
+        """Tries every call of the capability again that had no tool."""
+        again = {key: call for key, call in self._toolless.items() if _capability(call.invoke) == capability}
+        for key in again:
+            del self._toolless[key]
         self._queue.update(again)
         self._pump()
 
@@ -115,7 +117,8 @@ class Dispatch:
             await asyncio.wait(tasks, timeout=grace_ms / 1000)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:  # a function may refuse to be cancelled; it is not waited for
+            await asyncio.wait(tasks, timeout=grace_ms / 1000)
 
     def _pump(self) -> None:
         while self._queue and len(self._running) < self._most:
@@ -173,7 +176,7 @@ class Dispatch:
             now_ms=self._clock.now_ms,
             rendered=filled.rendered,
         )
-        if invoke.kind == "capability" and await self._directory.tool_for(_capability(invoke), context) is None:
+        if invoke.kind == "capability" and not self._directory.provides(_capability(invoke)):
             self._toolless[invoke.call_id] = call
             self._log.info("call waits for a tool", run_id=call.run_id, capability=_capability(invoke))
             return None

@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 import structlog
 
-from penstock.errors import CallerError, Conflict, NotFound, TooLarge
+from penstock.errors import CallerError, Conflict, InfrastructureError, NotFound, TooLarge
 from penstock.events.validation import parse_structured
 from penstock.kernel.messages import CancelRequested, Message, ResumeRequested, SuspendRequested
-from penstock.kernel.state import ENDED
+from penstock.kernel.state import ENDED, RunState
 from penstock.model import limits
 from penstock.model.json_value import Json
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.clock import Clock, Ids, SystemClock, SystemIds
+from penstock.runtime.edges import Edges
 from penstock.runtime.event_rows import event_row
 from penstock.runtime.live import Live
 from penstock.runtime.logs import make_log
@@ -38,6 +39,9 @@ from penstock.runtime.views import (
 from penstock.store.protocol import Store
 from penstock.store.rows import RunRow, StoredWorkflow, Tool
 from penstock.tools.contract import ToolDefinition
+from penstock.tools.functions import Functions, ToolFunction
+
+_STOPPING: Final = "the engine is stopping"
 
 
 class Engine:
@@ -56,12 +60,17 @@ class Engine:
         store: Store | None = None,
         metrics: Metrics | None = None,
         log: structlog.stdlib.BoundLogger | None = None,
+        functions: Functions | None = None,
+        edges: Edges | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = metrics or Metrics()
         self._log = log or make_log(settings)
-        self._opened = Opened(settings, self.clock, ids or SystemIds(), self.metrics, self._log, store)
+        self._functions = functions or Functions()
+        ids = ids or SystemIds()
+        edges = edges or Edges()
+        self._opened = Opened(settings, self.clock, ids, self.metrics, self._log, store, self._functions, edges)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -133,14 +142,20 @@ class Engine:
         at: int | None = None,
     ) -> RunView:
         """A new run, or the one that an earlier start with the same key made. `at` (ms UTC) starts it later."""
-        run_id = await self._parts.starting.start(
-            WorkflowIdentity(namespace, name, version),
-            input,
-            labels=dict(labels or {}),
-            idempotency_key=idempotency_key,
-            at=at,
-        )
-        return await self.get_run(run_id)
+        identity = WorkflowIdentity(namespace, name, version)
+        return await self.get_run(await self.begin_run(identity, input, labels=labels, key=idempotency_key, at=at))
+
+    async def begin_run(
+        self,
+        identity: WorkflowIdentity,
+        input: Json,  # noqa: A002 - the word of the API
+        *,
+        labels: Mapping[str, str] | None = None,
+        key: str | None = None,
+        at: int | None = None,
+    ) -> str:
+        """As `start_run`, for those who need no more than the id."""
+        return await self._parts.starting.start(identity, input, labels=dict(labels or {}), idempotency_key=key, at=at)
 
     async def get_run(self, run_id: str) -> RunView:
         """The run with its last tasks. Raises `NotFound`."""
@@ -159,6 +174,22 @@ class Engine:
             except TimeoutError:
                 pass
         return await self.get_run(run_id)
+
+    async def run_end(self, run_id: str) -> RunState:
+        """Waits for the end of the run; its last state.
+
+        Raises `NotFound`, and `InfrastructureError` when the engine stops.
+        """
+        with self._parts.watching.end(run_id) as ending:
+            live = await self._live(run_id)
+            if live.state.ended:
+                return live.state
+            if self._opened.closing:
+                raise InfrastructureError(_STOPPING)
+            await asyncio.wait((ending,))
+            if ending.cancelled():
+                raise InfrastructureError(_STOPPING)
+            return ending.result()
 
     async def list_runs(
         self,
@@ -312,9 +343,18 @@ class Engine:
     async def put_tool(self, definition: ToolDefinition) -> StoredTool:
         """Registers or replaces a tool; calls that waited for one like it begin."""
         tool = await self._parts.directory.put(definition)
-        self._parts.dispatch.tools_changed()
+        self._parts.dispatch.tools_changed(definition.capability)
         self._log.info("tool registered", tool=tool.name, capability=tool.capability)
         return _stored_tool(tool)
+
+    def put_function(self, capability: str, function: ToolFunction) -> None:
+        """Provides a capability by a function of this process, before or after the engine is open.
+
+        Calls that waited for it begin. Raises `CallerError` for a function that cannot be a tool.
+        """
+        self._functions.put(capability, function)
+        if self._opened.is_open:
+            self._parts.dispatch.tools_changed(capability)
 
     async def get_tool(self, name: str) -> StoredTool:
         """Raises `NotFound`."""

@@ -11,6 +11,7 @@ import structlog
 from penstock.errors import InfrastructureError
 from penstock.model.limits import COMMIT_BACKOFF_MS, EVENT_EXPIRY_PAGE, GRACE_MS, MAX_STORED_EVENT_MS, TIMER_WINDOW_MS
 from penstock.runtime.clock import Clock, Ids
+from penstock.runtime.edges import Edges
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.parts import Parts, assemble
 from penstock.runtime.recovery import recover
@@ -18,6 +19,7 @@ from penstock.runtime.settings import Settings, read_secrets_file
 from penstock.store import Vault, load_key, open_store
 from penstock.store.protocol import Store
 from penstock.store.vault import KEY_BYTES, KEY_VARIABLE
+from penstock.tools.functions import Functions
 
 
 class Opened:
@@ -31,6 +33,8 @@ class Opened:
         metrics: Metrics,
         log: structlog.stdlib.BoundLogger,
         store: Store | None,
+        functions: Functions,
+        edges: Edges,
     ) -> None:
         self.closing = False
         self._settings = settings
@@ -39,8 +43,14 @@ class Opened:
         self._metrics = metrics
         self._log = log
         self._store = store
+        self._functions = functions
+        self._edges = edges
         self._parts: Parts | None = None
         self._loops: list[asyncio.Task[None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self._parts is not None and not self.closing
 
     @property
     def parts(self) -> Parts:
@@ -60,6 +70,8 @@ class Opened:
                 ids=self._ids,
                 metrics=self._metrics,
                 log=self._log,
+                functions=self._functions,
+                edges=self._edges,
             )
         except BaseException:
             await store.close()
@@ -100,6 +112,7 @@ class Opened:
             await parts.evaluator.stop()
         with suppress(Exception):
             await parts.client.close()
+        parts.threads.close()
         await parts.store.close()
 
     async def _sweep(self, parts: Parts) -> None:

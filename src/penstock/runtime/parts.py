@@ -9,6 +9,7 @@ from penstock.runtime.clock import Clock, Ids
 from penstock.runtime.definitions import Definitions
 from penstock.runtime.directory import Directory
 from penstock.runtime.dispatch import Dispatch
+from penstock.runtime.edges import Edges
 from penstock.runtime.evaluate import Evaluator
 from penstock.runtime.events import Router
 from penstock.runtime.history import History
@@ -29,6 +30,8 @@ from penstock.runtime.watching import Watching
 from penstock.runtime.workers import ExpressionWorkers
 from penstock.store import Vault
 from penstock.store.protocol import Store
+from penstock.tools.function_threads import FunctionThreads
+from penstock.tools.functions import Functions
 from penstock.tools.http_client import HttpClient
 from penstock.tools.performer import HttpTools
 from penstock.tools.resources import ResourceFetcher
@@ -54,6 +57,7 @@ class Parts:
     history: History
     starting: Starting
     client: HttpClient
+    threads: FunctionThreads
 
 
 def assemble(
@@ -65,12 +69,16 @@ def assemble(
     ids: Ids,
     metrics: Metrics,
     log: structlog.stdlib.BoundLogger,
+    functions: Functions,
+    edges: Edges,
 ) -> Parts:
     """All parts over an open store; nothing runs yet. Call it inside the event loop."""
     live, programs, watching = LiveRuns(store), Programs(store), Watching()
     secrets = Secrets(store, vault)
-    evaluator = Evaluator(ExpressionWorkers(processes=settings.expression_processes), secrets, metrics)
-    directory = Directory(store, clock)
+    workers = edges.workers or ExpressionWorkers(processes=settings.expression_processes)
+    evaluator = Evaluator(workers, secrets, metrics)
+    directory = Directory(store, clock, functions)
+    threads = FunctionThreads()
     client = HttpClient()
     pinning = Pinning(ResourceFetcher(client), evaluator, secrets)
     definitions = Definitions(store, evaluator=evaluator, directory=directory, pinning=pinning, clock=clock)
@@ -97,7 +105,7 @@ def assemble(
         log=log,
     )
     dispatch = Dispatch(
-        performer=HttpTools(client, directory),
+        performer=edges.performer or HttpTools(client, directory, functions, threads),
         directory=directory,
         programs=programs,
         evaluator=evaluator,
@@ -128,4 +136,5 @@ def assemble(
         history=History(store, programs),
         starting=Starting(store, turns, definitions, clock, ids),
         client=client,
+        threads=threads,
     )

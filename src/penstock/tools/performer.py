@@ -10,6 +10,9 @@ from penstock.model.json_value import Json
 from penstock.model.limits import CALL_TIMEOUT_MS
 from penstock.tools.capability import perform_capability
 from penstock.tools.contract import CallContext, Outcome, ResourceMissing, ToolDirectory
+from penstock.tools.function_call import call_function
+from penstock.tools.function_threads import FunctionThreads
+from penstock.tools.functions import Functions
 from penstock.tools.http import perform_http, send
 from penstock.tools.http_client import HttpClient
 from penstock.tools.masked_fault import masked
@@ -17,15 +20,23 @@ from penstock.tools.openapi import prepare
 
 
 class HttpTools:
-    """Performs http, openapi and capability calls over one client. Implements `Performer`.
+    """Performs http, openapi and capability calls, those by functions without HTTP. Implements `Performer`.
 
     Guarantees: every call carries its key, ends by its deadline, and comes back as a `Value`, or as a `Fault`
     in whose texts rendered secrets are masked. Cancelling the task aborts the request at once.
     """
 
-    def __init__(self, client: HttpClient, directory: ToolDirectory) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        directory: ToolDirectory,
+        functions: Functions | None = None,
+        threads: FunctionThreads | None = None,
+    ) -> None:
         self._client = client
         self._directory = directory
+        self._functions = functions or Functions()
+        self._threads = threads or FunctionThreads()
 
     async def perform(self, invoke: Invoke, arguments: Json, context: CallContext) -> Outcome:
         try:
@@ -63,6 +74,8 @@ class HttpTools:
         self, call_id: str, deadline_at: int, given: dict[str, Json], context: CallContext
     ) -> Outcome:
         name = str(given.get("name"))
+        if (function := self._functions.get(name)) is not None:
+            return await call_function(function, given.get("input"), context, call_id=call_id, threads=self._threads)
         tool = await self._directory.tool_for(name, context)
         if tool is None:
             detail = f"no tool provides the capability {name!r}"

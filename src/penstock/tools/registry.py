@@ -46,6 +46,11 @@ def read_tool(data: Json) -> ToolDefinition | list[Diagnostic]:
     return reader.found or definition
 
 
+def is_tool_name(text: str) -> bool:
+    """Whether a tool or a capability can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 class _Reader:
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
