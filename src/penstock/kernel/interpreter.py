@@ -83,8 +83,7 @@ def _apply(machine: Machine, message: Message) -> bool:
         case ChildFinished():
             return _child_finished(machine, message)
         case EventArrived():
-            taken = [take_event(machine, match, message.event) for match in message.matches]
-            return any(taken)
+            return take_event(machine, message.matches, message.event)
         case TimerFired():
             return _timer_fired(machine)
         case Continued():

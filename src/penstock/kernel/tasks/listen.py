@@ -5,6 +5,7 @@ consumed are left out. Events are processed one at a time. Correlation values wi
 first event and hold for the whole run (docs/dsl-decisions.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -161,8 +162,38 @@ class ListenKind(TaskKind[ListenTask]):
         machine.complete(frame.entry, output)
 
 
-def take_event(machine: "Machine", match: EventMatch, event: Value) -> bool:
-    """Hands an event to a listener; False if it does not (or no longer) want it."""
+def take_event(machine: "Machine", matches: Sequence[EventMatch], event: Value) -> bool:
+    """Hands an event to the listeners that it matched; False if none of them wants it, or no longer.
+
+    One listener consumes an event once, whichever of its `any` filters match; what its `until` strategy consumes
+    is not among its events. Only for `all` may one event meet several filters.
+    """
+    taken: set[int] = set()
+    for match in sorted(matches, key=lambda match: (match.entry, not _is_of_until(machine, match))):
+        if match.entry in taken and not _meets_several(machine, match):
+            continue
+        if _take_match(machine, match, event):
+            taken.add(match.entry)
+    return bool(taken)
+
+
+def _is_of_until(machine: "Machine", match: EventMatch) -> bool:
+    spec = _listening(machine, match)
+    return spec is not None and match.filter >= spec.count
+
+
+def _meets_several(machine: "Machine", match: EventMatch) -> bool:
+    """Whether an event that the listener has taken may meet this filter too."""
+    spec = _listening(machine, match)
+    return spec is not None and (spec.strategy.mode == "all" or match.filter >= spec.count)
+
+
+def _listening(machine: "Machine", match: EventMatch) -> ListenSpec | None:
+    frame = machine.frames.get(match.entry)
+    return None if frame is None or not isinstance(frame.work, ListenWork) else _spec(machine, frame)
+
+
+def _take_match(machine: "Machine", match: EventMatch, event: Value) -> bool:
     frame = machine.frames.get(match.entry)
     if frame is None or not isinstance(frame.work, ListenWork) or frame.work.closed:
         return False

@@ -186,7 +186,12 @@ def _merge(before: Value, contexts: tuple[Value | None, ...]) -> Value:
         if context is None:
             continue
         if is_map(merged.data) and is_map(context.data) and is_map(before.data):
-            changed = {k: v for k, v in context.data.items() if k not in before.data or before.data[k] != v}
+            changed = {
+                name: member
+                for name, member in context.data.items()
+                # As JSON: to Python, true equals 1.
+                if name not in before.data or Value(before.data[name]) != Value(member)
+            }
             merged = Value({**merged.data, **changed})
         else:
             merged = context

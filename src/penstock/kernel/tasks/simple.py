@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from penstock.errors import Fault, canonical_error_type
+from penstock.expressions.text import to_text
 from penstock.kernel.commands import PublishEvent
 from penstock.kernel.evaluation import checked_value, evaluate, is_true
 from penstock.kernel.ids import derived_id
@@ -80,19 +81,30 @@ class RaiseKind(TaskKind[RaiseTask]):
         formula = machine.node(frame).spec
         assert isinstance(formula, Formula)
         error = evaluate(machine, frame, "raise/error", formula, frame.input or NULL).data
-        for member in ("type", "title", "detail", "instance"):
-            if not isinstance(error.get(member, ""), str):
-                raise expression_fault(f"raise/error/{member}", f"must give a string, not {error[member]!r}")
         machine.fail(
             frame.entry,
             Fault(
-                type=canonical_error_type(error["type"]),
+                type=canonical_error_type(_text_of(error, "type")),
                 status=error["status"],
-                title=error.get("title", ""),
-                detail=error.get("detail", ""),
-                instance=error.get("instance", ""),
+                title=_text_of(error, "title"),
+                detail=_text_of(error, "detail"),
+                instance=_text_of(error, "instance"),
             ),
         )
+
+
+def _text_of(error: dict[str, Json], member: str) -> str:
+    """A member of an error to raise. What an expression could not find, or gave as a number, must not hide the
+    error itself behind another one: null leaves the member out, other scalars become text."""
+    match error.get(member):
+        case str() as text:
+            return text
+        case None if member != "type":
+            return ""
+        case bool() | int() | float() as scalar if member != "type":
+            return to_text(scalar)
+        case other:
+            raise expression_fault(f"raise/error/{member}", f"must give a string, not {other!r}")
 
 
 class EmitKind(TaskKind[EmitTask]):
@@ -111,17 +123,25 @@ class EmitKind(TaskKind[EmitTask]):
 
 
 def _complete_event(machine: "Machine", frame: Frame, written: dict[str, Json]) -> dict[str, Json]:
+    """Attributes that are null are left out, as CloudEvents has them; data may be null."""
     identity = machine.program.identity
+    given = {name: value for name, value in written.items() if value is not None or name == "data"}
     event: dict[str, Json] = {
         "specversion": "1.0",
         "id": derived_id(machine.at, machine.state.run_id, frame.entry, "event"),
         "source": f"/{identity.namespace}/{identity.name}/{identity.version}",
         "time": rfc3339(machine.at),
-        **written,
+        **given,
     }
     for name in ("id", "source", "type", "time", "subject", "datacontenttype", "dataschema"):
-        if name in event and (not isinstance(event[name], str) or not event[name]):
-            raise validation_fault(f"emit/event/with/{name}", f"must be a non-empty string, not {event[name]!r}")
+        # The reader demands a type: if there is none, its expression gave null.
+        if (name in event or name == "type") and not (isinstance(event.get(name), str) and event[name]):
+            raise validation_fault(f"emit/event/with/{name}", f"must be a non-empty string, not {event.get(name)!r}")
+    if event["specversion"] != "1.0":
+        raise validation_fault("emit/event/with/specversion", f'must be "1.0", not {event["specversion"]!r}')
+    for name, value in event.items():
+        if name != "data" and not isinstance(value, str | bool | int):
+            raise validation_fault(f"emit/event/with/{name}", f"must be a text, an integer or a boolean, not {value!r}")
     if "data" in event:
         event.setdefault("datacontenttype", "application/json")
     return event
