@@ -4,37 +4,25 @@
 that another program's database is refused instead of being changed.
 """
 
-import re
 import sqlite3
-from importlib import resources
 from typing import Final
 
 from penstock.errors import InfrastructureError
+from penstock.store.migrations import check_known, read_migrations
 
 APPLICATION_ID: Final = 0x50454E53
 """`PENS`: what `file` and SQLite's tools show for the format."""
 
-_FILE: Final = re.compile(r"(\d{4})_\w+\.sql")
-
 
 def load_migrations() -> tuple[str, ...]:
     """The scripts in order; the script at index N leads to schema N + 1."""
-    folder = resources.files("penstock.store.sqlite").joinpath("migrations")
-    found = sorted((m[1], f) for f in folder.iterdir() if (m := _FILE.fullmatch(f.name)))
-    numbers = [int(number) for number, _ in found]
-    if numbers != list(range(1, len(found) + 1)):
-        raise InfrastructureError(f"the migrations in this installation have gaps: {numbers}")
-    return tuple(file.read_text(encoding="utf-8") for _, file in found)
+    return read_migrations("penstock.store.sqlite")
 
 
 def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...], place: str) -> None:
     """Applies what is missing. Raises `InfrastructureError` for a newer schema or a file that is not ours."""
     current = _integer(connection, "PRAGMA user_version")
-    if current > len(scripts):
-        raise InfrastructureError(
-            f"{place} has schema {current}, but this Penstock knows schemas up to {len(scripts)}; "
-            "open it with the newer Penstock that wrote it"
-        )
+    check_known(current, len(scripts), place)
     mark = _integer(connection, "PRAGMA application_id")
     if mark != APPLICATION_ID and (mark or _integer(connection, "SELECT count(*) FROM sqlite_schema")):
         raise InfrastructureError(f"{place} is a database of another program")

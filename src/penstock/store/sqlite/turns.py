@@ -5,16 +5,13 @@ the fences come first: if they do not hold for every turn, `Conflict` is raised 
 back; the writer then does the turns again one by one, where `Conflict` means that this turn is stale.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from penstock.store.rows import Committed, EventRow, InboxRow, RunCommit, StartKey
+from penstock.store.rows import Committed, EventRow, InboxRow, RunCommit
 from penstock.store.sqlite.events import insert_events
 from penstock.store.sqlite.mapping import as_json, new_run_row, updated_run_row
 from penstock.store.sqlite.session import Session
-
-StartKeys = Mapping[str, StartKey]
-"""Start keys by the run that they start."""
-
+from penstock.store.waves import StartKeys, waves
 
 class Conflict(Exception):
     """A run is not in the expected version, exists already, or its start key is taken."""
@@ -22,20 +19,7 @@ class Conflict(Exception):
 
 def write_turns(session: Session, turns: Sequence[RunCommit], start_keys: StartKeys) -> list[Committed]:
     """Writes all turns, or raises with the transaction half done."""
-    return [outcome for wave in _waves(turns) for outcome in _write_wave(session, wave, start_keys)]
-
-
-def _waves(turns: Sequence[RunCommit]) -> Iterator[list[RunCommit]]:
-    wave: list[RunCommit] = []
-    seen: set[str] = set()
-    for turn in turns:
-        if turn.run.id in seen:
-            yield wave
-            wave, seen = [], set()
-        seen.add(turn.run.id)
-        wave.append(turn)
-    if wave:
-        yield wave
+    return [outcome for wave in waves(turns, start_keys) for outcome in _write_wave(session, wave, start_keys)]
 
 
 def _write_wave(session: Session, wave: list[RunCommit], start_keys: StartKeys) -> list[Committed]:

@@ -17,7 +17,8 @@ from penstock.store.counters import StoreCounters
 from penstock.store.rows import CommitOutcome, Committed, Rejected, RunCommit, Stale
 from penstock.store.sqlite.connection import failure, is_infrastructure
 from penstock.store.sqlite.session import Session
-from penstock.store.sqlite.turns import Conflict, StartKeys, write_turns
+from penstock.store.sqlite.turns import Conflict, write_turns
+from penstock.store.waves import StartKeys
 
 T = TypeVar("T")
 
