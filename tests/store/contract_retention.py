@@ -67,7 +67,9 @@ class RetentionContract:
         assert await ended(store) == [run_id(n) for n in (3, 4, 5, 6, 2, 1)]
 
     async def test_workflows_with_ended_runs_come_in_order(self, store: Store) -> None:
-        await store.commit([over(1, 1, name="b"), over(2, 2, name="b"), over(3, 3, name="a"), turn(4, run={"name": "c"})])
+        await store.commit(
+            [over(1, 1, name="b"), over(2, 2, name="b"), over(3, 3, name="a"), turn(4, run={"name": "c"})]
+        )
         await store.commit([over(5, 5, namespace="another", name="z")])
         everything = [("another", "z"), ("default", "a"), ("default", "b")]
         assert await store.ended_workflows(("", ""), 10) == everything

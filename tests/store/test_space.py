@@ -17,15 +17,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "penstock.db"
 
 
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
 async def filled(path: Path, runs: int) -> SqliteStore:
     """A store with ended runs of some twenty pages each."""
     store = SqliteStore(path)
     await store.open()
     ended = {"status": "completed", "ended_at": BEGAN}
     for first in range(0, runs, 20):
-        await store.commit(
-            [turn(n, run=ended, values={b"d": os.urandom(20 * PAGE)}) for n in range(first, first + 20)]
-        )
+        await store.commit([turn(n, run=ended, values={b"d": os.urandom(20 * PAGE)}) for n in range(first, first + 20)])
     return store
 
 
@@ -38,7 +40,7 @@ async def test_idle_space_is_given_back_but_for_a_reserve(path: Path) -> None:
         assert await store.load_values(run_id(199), [b"d"])
     await store.close()
     assert steps > 10
-    pages = path.stat().st_size // PAGE
+    pages = size(path) // PAGE
     assert 20 * 20 < pages < 2 * SPACE_PAGES_KEPT
 
 
@@ -47,4 +49,4 @@ async def test_little_idle_space_is_left_for_what_comes(path: Path) -> None:
     await store.delete_runs([run_id(n) for n in range(10)])
     assert not await store.release_space()
     await store.close()
-    assert path.stat().st_size > 70 * 20 * PAGE
+    assert size(path) > 70 * 20 * PAGE

@@ -24,6 +24,7 @@ from penstock.runtime.logs import make_log
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.opened import Opened
 from penstock.runtime.parts import Parts
+from penstock.runtime.pruning import Pruned, PruneWish
 from penstock.runtime.retrying import RetryPoint
 from penstock.runtime.settings import Settings
 from penstock.runtime.task_rows import TaskView
@@ -283,6 +284,10 @@ class Engine:
     async def delete_runs(self, run_ids: list[str]) -> int:
         """Deletes those that have ended; returns how many."""
         return await self._parts.store.delete_runs(run_ids)
+
+    async def prune(self, wish: PruneWish) -> Pruned:
+        """Deletes old ended runs with all that belongs to them, or counts them: a bounded part for each call."""
+        return await self._parts.pruning.prune(wish)
 
     # Events
 

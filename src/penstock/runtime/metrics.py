@@ -20,6 +20,7 @@ class Metrics:
         self.events_routed = self._counter("events_routed", "Events that were matched against listeners.")
         self.evaluations = self._counter("expression_evaluations", "Expressions evaluated in workers.")
         self.timers = self._counter("timers_fired", "Deadlines that came due.")
+        self.pruned = self._counter("runs_pruned", "Ended runs that were deleted because their time was over.")
         self.runs_waiting = self._gauge("runs_ready", "Runs whose messages wait for a turn.")
         self.runs_cached = self._gauge("runs_cached", "States of runs in memory.")
         self.calls_in_flight = self._gauge("calls_in_flight", "Calls under way.")

@@ -104,7 +104,7 @@ class Opened:
 
     def _start(self, parts: Parts) -> None:
         parts.turns.start()
-        for run in (parts.inbox.run, parts.router.run, parts.timers.run, lambda: self._sweep(parts)):
+        for run in (parts.inbox.run, parts.router.run, parts.timers.run, parts.pruning.run, lambda: self._sweep(parts)):
             self._loops.append(asyncio.create_task(self._kept(run)))
 
     async def _shut(self, parts: Parts) -> None:

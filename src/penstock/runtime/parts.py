@@ -21,6 +21,7 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.opening import Opening
 from penstock.runtime.pinning import Pinning
 from penstock.runtime.programs import Programs
+from penstock.runtime.pruning import Pruning
 from penstock.runtime.secret_values import Secrets
 from penstock.runtime.settings import Settings
 from penstock.runtime.starting import Starting
@@ -56,6 +57,7 @@ class Parts:
     watching: Watching
     history: History
     starting: Starting
+    pruning: Pruning
     client: HttpClient
     threads: FunctionThreads
 
@@ -135,6 +137,7 @@ def assemble(
         watching=watching,
         history=History(store, programs),
         starting=Starting(store, turns, definitions, clock, ids),
+        pruning=Pruning(store, clock=clock, metrics=metrics, log=log, default=settings.retention),
         client=client,
         threads=threads,
     )

@@ -1,6 +1,8 @@
-"""The one place that reads settings: from the environment (`PENSTOCK_*`), overridden by explicit arguments."""
+"""The one place that reads settings: from a TOML file, from the environment (`PENSTOCK_*`), from explicit arguments;
+each takes precedence over the one before."""
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -9,12 +11,18 @@ import msgspec
 
 from penstock.errors import CallerError
 from penstock.model import limits
+from penstock.model.diagnostics import suggestion
+from penstock.model.retention import Retention
 from penstock.model.source import read_source
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 PREFIX: Final = "PENSTOCK_"
+CONFIG_VARIABLE: Final = "PENSTOCK_CONFIG"
+"""Names the settings file; not a setting itself, so that it cannot stand in one."""
+_CONFIDENTIAL: Final = ("token", "key")
+_DAY_MS: Final = 24 * 3600 * 1000
 
 
 class SettingsError(CallerError):
@@ -46,6 +54,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     calls_in_flight: int = limits.MAX_CALLS_IN_FLIGHT
     expression_processes: int = 2
     """Worker processes for expressions outside the native subset."""
+    retain_days: int = 0
+    """Ended runs go after so many days; 0 keeps them. What a workflow says of its own runs comes first."""
+    retain_runs: int = 0
+    """Of each workflow so many ended runs are kept, those that ended last; 0 keeps all."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -54,6 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsError("calls_in_flight: must be between 1 and 100000")
         if not 2 <= self.expression_processes <= 64:
             raise SettingsError("expression_processes: must be between 2 and 64")
+        if not 0 <= self.retain_days <= limits.MAX_RETAIN_DAYS:
+            raise SettingsError(f"retain_days: must be between 0 (keep all) and {limits.MAX_RETAIN_DAYS}")
+        if not 0 <= self.retain_runs <= limits.MAX_RETAINED_RUNS:
+            raise SettingsError(f"retain_runs: must be between 0 (keep all) and {limits.MAX_RETAINED_RUNS}")
 
     @property
     def store_url(self) -> str:
@@ -68,18 +84,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def key_path(self) -> Path:
         return Path(self.key_file) if self.key_file else Path(self.data_dir) / "key"
 
+    @property
+    def retention(self) -> Retention:
+        """What happens to ended runs of workflows that say nothing themselves."""
+        return Retention(self.retain_days * _DAY_MS or None, self.retain_runs or None)
+
     def __repr__(self) -> str:
-        shown = {n: getattr(self, n) for n in self.__struct_fields__ if n not in ("token", "key")}
+        shown = {n: getattr(self, n) for n in self.__struct_fields__ if n not in _CONFIDENTIAL}
         return f"Settings({', '.join(f'{n}={v!r}' for n, v in shown.items())})"
 
 
-def load_settings(environment: Mapping[str, str] | None = None, **arguments: object) -> Settings:
-    """Settings from the environment; an argument that is not None takes precedence.
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, config: str | None = None, **arguments: object
+) -> Settings:
+    """Settings from the file `config` (or `PENSTOCK_CONFIG`), from the environment, which takes precedence over it,
+    and from arguments that are not None, which take precedence over both.
 
     Raises `SettingsError`, naming the setting. Unknown `PENSTOCK_*` variables are ignored (clients use some).
     """
     source = os.environ if environment is None else environment
-    given: dict[str, Any] = {
+    file = config or source.get(CONFIG_VARIABLE)
+    given: dict[str, Any] = read_settings_file(Path(file)) if file else {}
+    given |= {
         name: source[PREFIX + name.upper()] for name in Settings.__struct_fields__ if PREFIX + name.upper() in source
     }
     given.update({name: value for name, value in arguments.items() if value is not None})
@@ -90,6 +116,33 @@ def load_settings(environment: Mapping[str, str] | None = None, **arguments: obj
         if isinstance(cause, SettingsError):
             raise cause from None
         raise SettingsError(str(error)) from None
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file: `name = value`, with the names of `Settings`.
+
+    Raises `SettingsError` for a file that cannot be read, a name that is no setting, and a token or key in a file
+    that others can read. Never repeats values.
+    """
+    try:
+        with path.open("rb") as file:
+            text, mode = file.read(limits.MAX_CONFIG_BYTES + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise SettingsError(f"config: cannot read {path}: {error.strerror}") from None
+    if len(text) > limits.MAX_CONFIG_BYTES:
+        raise SettingsError(f"config: {path} has more than {limits.MAX_CONFIG_BYTES} bytes")
+    try:
+        found = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError(f"config: {path} is not TOML: {error}") from None
+    for name, value in found.items():
+        if name not in Settings.__struct_fields__:
+            raise SettingsError(f"config: {path}: {name!r} is no setting{suggestion(name, Settings.__struct_fields__)}")
+        if isinstance(value, dict | list):
+            raise SettingsError(f"config: {path}: {name} must be a text or a number")
+        if name in _CONFIDENTIAL and mode & 0o077:
+            raise SettingsError(f"config: {path} holds the {name}, but others can read it; `chmod 600 {path}`")
+    return found
 
 
 def read_secrets_file(path: str) -> dict[str, Any]:
