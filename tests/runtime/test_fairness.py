@@ -13,6 +13,7 @@ import pytest
 from penstock.runtime.engine import Engine
 
 from .conftest import document
+from .test_events import event
 
 PARKED = 5_000
 SOURCES = Path(__file__).resolve().parents[2] / "src"
@@ -84,16 +85,15 @@ async def test_parked_runs_cost_no_cpu_and_little_memory(tmp_path: Path) -> None
 
 
 async def test_an_expression_that_never_ends_holds_up_no_other_run(engine: Engine) -> None:
-    """Runs whose turns began at the same moment go on one by one, each when it has its own answers."""
-    await engine.deploy(document("hostile", "- a: {set: {x: '${ last(range(1e13)) }'}}\n"))
-    await engine.deploy(document("probe", "- a: {set: {x: '${ [.n[] | select(. > 1)] | add }'}}\n"))
-
-    async def ended(name: str) -> str:
-        run = await engine.start_run("test", name, "latest", {"n": [1, 2, 3]})
-        return (await engine.wait_run(run.id, 60)).status
-
-    assert await ended("probe") == "completed"
-    hostile = asyncio.create_task(ended("hostile"))
-    assert await asyncio.gather(*(ended("probe") for _ in range(8))) == ["completed"] * 8
-    assert await engine.list_runs(name="hostile") == []
-    assert await hostile == "faulted"
+    """Runs that one event moves at the same moment go on one by one, each when it has its own answers."""
+    go = "- l: {listen: {to: {one: {with: {type: go}}}}}\n"
+    await engine.deploy(document("hostile", go + "- a: {set: {x: '${ last(range(1e13)) }'}}\n"))
+    await engine.deploy(document("probe", go + "- a: {set: {x: '${ [.[] | select(. > 1)] | add }'}}\n"))
+    names = ["probe"] * 4 + ["hostile"] + ["probe"] * 4
+    runs = [await engine.start_run("test", name, "latest", {}) for name in names]
+    await engine.publish([event("go", 2)])
+    hostile = runs.pop(4)
+    for run in runs:
+        assert (await engine.wait_run(run.id, 60)).output == {"x": 2}
+    assert not (await engine.get_run(hostile.id)).ended
+    assert (await engine.wait_run(hostile.id, 60)).status == "faulted"

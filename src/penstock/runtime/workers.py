@@ -234,7 +234,7 @@ class ExpressionWorkers:
         return await self._replace()
 
     async def _try_again(self, items: list[_Item]) -> None:
-        """The first is most likely the culprit, and so are those with its text; the others get one more try together."""
+        """The first is most likely the culprit, so are those with its text; the others get one more try together."""
         text = items[0].message[1]
         spared: list[_Item] = []
         suspects: list[_Item] = []
