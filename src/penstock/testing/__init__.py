@@ -1,1 +1,21 @@
-"""The simulated world."""
+"""The simulated world: the production engine over a simulated store, clock, network and tools, driven by one seed."""
+
+from penstock.testing.loop import SimulatedLoop, Stuck
+from penstock.testing.oracle import Violation
+from penstock.testing.store import SimulatedDisk, SimulatedStore
+from penstock.testing.weather import CALM, Weather, weather_of
+from penstock.testing.world import Verdict, World, simulate
+
+__all__ = [
+    "CALM",
+    "SimulatedDisk",
+    "SimulatedLoop",
+    "SimulatedStore",
+    "Stuck",
+    "Verdict",
+    "Violation",
+    "Weather",
+    "World",
+    "simulate",
+    "weather_of",
+]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from penstock.errors import InfrastructureError, StoreInUse
+from penstock.model.json_value import Json
 from penstock.model.limits import MAX_TURNS_PER_COMMIT
 from penstock.store.counters import StoreCounters
 from penstock.store.rows import CommitOutcome, RunCommit
@@ -78,8 +79,13 @@ class SimulatedDisk:
         self.taken = False
         connection = connect_writer(None)
         migrate(connection, load_migrations(), PLACE)
+        self._looks = Session(connection, load_statements("penstock.testing", "oracle.sql"), StoreCounters())
         statements = statements or load_statements("penstock.store.sqlite", "statements.sql")
         self.session = Session(connection, statements, self.counters)
+
+    def look(self, statement: str, *parameters: Json) -> list[tuple[Json, ...]]:
+        """What a statement of `oracle.sql` finds."""
+        return self._looks.execute(statement, parameters).fetchall()
 
     def close(self) -> None:
         self.session.close()

@@ -1,0 +1,19 @@
+-- What must be empty when every run has ended, by the rule that it would break.
+
+-- name: inbox_rows
+SELECT seq, run_id FROM inbox
+
+-- name: listeners
+SELECT run_id, entry, topic FROM subscriptions
+
+-- name: deadlines
+SELECT id, next_at FROM runs WHERE next_at IS NOT NULL
+
+-- name: calls
+SELECT id FROM runs WHERE calling
+
+-- name: unrouted_events
+SELECT seq, type FROM events WHERE routed = 0
+
+-- name: stray_events
+SELECT id FROM events WHERE source = ?

@@ -1,0 +1,308 @@
+"""One simulated world per seed: the production engine among faults, first without, then with an end to them.
+
+First *safety*: everything may fail, and the rules of the oracle must hold. Then *liveness*: nothing fails any more,
+no engine is restarted, and everything that can end has to. The same seed gives the same trace.
+"""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+import msgspec
+
+from penstock.kernel import Program, Resources, compile_program
+from penstock.kernel.commands import Invoke
+from penstock.kernel.messages import CallFinished
+from penstock.kernel.values import Value
+from penstock.model import load_data
+from penstock.model.json_value import Json
+from penstock.model.workflow import WorkflowIdentity
+from penstock.runtime.edges import Edges
+from penstock.runtime.envelopes import unpack_state
+from penstock.runtime.metrics import Metrics
+from penstock.runtime.settings import Settings
+from penstock.store.sqlite import reads
+from penstock.testing.actors import Actors, Start, Workload, workload_of
+from penstock.testing.clock import SimulatedClock, SimulatedIds
+from penstock.testing.expressions import SimulatedWorkers
+from penstock.testing.faults import WeatherFaults
+from penstock.testing.host import Host, SimulatedEngine
+from penstock.testing.loop import SimulatedLoop, Stuck
+from penstock.testing.oracle import Oracle, Violation
+from penstock.testing.services import SimulatedServices
+from penstock.testing.store import SimulatedDisk, SimulatedStore
+from penstock.testing.trace import Trace
+from penstock.testing.weather import CALM, Weather, weather_of
+from penstock.testing.workflows import NAMESPACE, Plan, generate
+from penstock.tools.contract import Outcome
+
+SAFETY_S: Final = 45.0
+LIVENESS_S: Final = 1_200.0
+"""What every run that can end has, once nothing fails any more: more than all its waits together."""
+_LOOK_S: Final = 2.0
+_ENDING_S: Final = 180.0
+_KEY: Final = "c2ltdWxhdGVkIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
+_SUSPICIOUS: Final = frozenset(
+    {
+        "turn failed",
+        "run cannot be suspended",
+        "run left alone",
+        "task of the turn loop failed",
+        "turn loop failed",
+        "routing failed",
+        "event cannot be matched",
+        "inbox row cannot be read",
+        "store refused a turn",
+        "call failed inside the engine",
+    }
+)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a seed showed. `outputs` are those of steady runs by their key."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    trace: tuple[str, ...]
+    digest: str
+    outputs: dict[str, Json]
+    turns: int
+    crashes: int
+    simulated_s: float
+
+    @property
+    def good(self) -> bool:
+        return not self.violations
+
+
+class World:
+    """Everything of one simulation; implements what services and store faults ask of their surroundings."""
+
+    def __init__(self, seed: int, weather: Weather) -> None:
+        self.seed = seed
+        self.weather = weather
+        self.loop = SimulatedLoop(self._random("ties").random)
+        self.trace = Trace(self.loop)
+        self.disk = SimulatedDisk()
+        self.clock = SimulatedClock(self.loop)
+        self._metrics = Metrics()
+        self._faults = WeatherFaults(self, self._random("store"))
+        self._services = SimulatedServices(self, self._random("services"))
+        self._ids = SimulatedIds(self._random("ids"))
+        self._log = self.trace.logger(self._noticed)
+        workload = self._random("workload")
+        plans = generate(workload, 5)
+        self.workload: Workload = workload_of(workload, plans, starts=8, over_s=SAFETY_S / 2)
+        self._programs = {plan.name: _program(plan) for plan in plans}
+
+    def _random(self, purpose: str) -> Random:
+        """A stream of its own for each purpose, so that one more fault does not change the workload."""
+        return Random(f"{self.seed}/{purpose}")
+
+    # What others ask of the world
+
+    async def crash(self) -> None:
+        self.host.crash("in an operation")
+        await self.loop.create_future()
+
+    def dispatched(self, run_id: str, invoke: Invoke) -> None:
+        self.trace.note(f"service: {invoke.reference} {invoke.call_id}")
+        self.oracle.dispatched(run_id, invoke)
+
+    def answer_again(self, run_id: str, call_id: str, outcome: Outcome, after_s: float) -> None:
+        if (engine := self.host.engine) is None:
+            return
+        output, fault = (outcome, None) if isinstance(outcome, Value) else (None, outcome)
+
+        def bring() -> None:
+            self.trace.note(f"service: {call_id} answers again")
+            engine.bring(run_id, CallFinished(at=0, call_id=call_id, output=output, fault=fault))
+
+        self.loop.call_later(after_s, bring)
+
+    def _noticed(self, event: str, error: BaseException | None) -> None:
+        if event in _SUSPICIOUS:
+            self.oracle.violate("no bulkhead is needed", f"{event}: {type(error).__name__}: {error}")
+
+    def _build(self) -> SimulatedEngine:
+        settings = Settings(store="memory:", key=_KEY)
+        store = SimulatedStore(self.disk, self._faults, self.oracle)
+        edges = Edges(performer=self._services, workers=SimulatedWorkers(self._faults.pause))
+        return SimulatedEngine(
+            settings,
+            clock=self.clock,
+            ids=self._ids,
+            store=store,
+            metrics=self._metrics,
+            log=self._log,
+            edges=edges,
+        )
+
+    def _program_of(self, identity: WorkflowIdentity) -> Program:
+        return self._programs[identity.name]
+
+    # The simulation
+
+    def run(self) -> Verdict:
+        """The verdict of this seed in this weather."""
+        try:
+            self.loop.run(self._live())
+        except Stuck as error:
+            self.oracle.violate("something goes on", str(error))
+        self.oracle.violations += [Violation("nothing fails unseen", failure) for failure in self.loop.failures]
+        outputs = self._outputs()
+        for violation in self.oracle.violations:
+            self.trace.note(f"VIOLATION {violation}")
+        verdict = Verdict(
+            self.seed,
+            tuple(self.oracle.violations),
+            tuple(self.trace.lines),
+            self.trace.digest,
+            outputs,
+            self.oracle.turns,
+            self.host.crashes,
+            self.loop.time(),
+        )
+        self.loop.close()
+        self.disk.close()
+        return verdict
+
+    async def _live(self) -> None:
+        self.host = Host(self.loop, self.trace, self._random("host"), self._build)
+        self.oracle = Oracle(self.disk, lambda: self.host.process, self._program_of)
+        self.actors = Actors(self.host, self, self.oracle, self.trace, self._random("actors"), self.workload)
+        supervising = asyncio.create_task(self.host.supervise())
+        acting = asyncio.create_task(self.actors.act())
+        trouble = [asyncio.create_task(work) for work in (self._crashes(), self._stops(), self._clock_steps())]
+        await asyncio.sleep(SAFETY_S)
+        for task in trouble:
+            task.cancel()
+        self.weather = msgspec.structs.replace(CALM, latency_ms=min(self.weather.latency_ms, 5.0))
+        self.trace.note("the weather clears up")
+        await self._liveness(acting)
+        supervising.cancel()
+
+    async def _liveness(self, acting: "asyncio.Task[None]") -> None:
+        try:
+            async with asyncio.timeout(LIVENESS_S):
+                await acting
+        except TimeoutError:
+            self.oracle.violate("every request is answered", f"not within {LIVENESS_S:.0f} s")
+            return
+        except ExceptionGroup as group:
+            self.oracle.violate("clients see no surprise", "; ".join(repr(one) for one in group.exceptions))
+            return
+        steady = {start.key for start in self.workload.starts if start.steady}
+        waited = await self._ended(lambda: not self._unended_of(steady), LIVENESS_S)
+        for key in self._unended_of(steady) if not waited else ():
+            self.oracle.violate("what can end ends", f"{key} as {self.oracle.started[key]}: {self._status(key)}")
+        await self._cancel_the_rest()
+        if not await self._ended(lambda: not self.oracle.unended(), _ENDING_S):
+            self.oracle.violate("every run ends", str(self.oracle.unended()))
+            return
+        await self._sweep_up()
+        self.oracle.finish(start.key for start in self.workload.starts)
+
+    async def _ended(self, done: Callable[[], bool], within_s: float) -> bool:
+        until = self.loop.time() + within_s
+        while not done() and self.loop.time() < until:  # noqa: ASYNC110 - the disk is looked at, not told by it
+            await asyncio.sleep(_LOOK_S)
+        return done()
+
+    def _unended_of(self, keys: set[str]) -> list[str]:
+        unended = set(self.oracle.unended())
+        return sorted(key for key, run_id in self.oracle.started.items() if key in keys and run_id in unended)
+
+    async def _cancel_the_rest(self) -> None:
+        unended = set(self.oracle.unended())
+        for key, run_id in self.oracle.started.items():
+            if run_id in unended:
+                await self.actors.insist(f"cancel {key}", lambda engine, run_id=run_id: _cancelled(engine, run_id))
+
+    async def _sweep_up(self) -> None:
+        """Rows that mean nothing any more go with the next commit, whichever run's it is."""
+        tiny = {"document": {"dsl": "1.0.3", "namespace": NAMESPACE, "name": "tiny", "version": "1.0.0"}}
+        document = tiny | {"do": [{"one": {"set": {"n": 1}}}]}
+        await self.actors.insist("deploy tiny", lambda engine: engine.deploy(document))
+        self._programs["tiny"] = _compiled(document)
+        for number in range(2):
+            await asyncio.sleep(1)
+            await self.actors.start(Start(0.0, f"tiny-{number}", "tiny", 0, True))
+        await self._ended(lambda: not self.oracle.unended(), _ENDING_S)
+
+    # Trouble
+
+    async def _crashes(self) -> None:
+        random = self._random("crashes")
+        while self.weather.crash_every_s:
+            await asyncio.sleep(random.expovariate(1 / self.weather.crash_every_s))
+            self.host.crash("at any place")
+
+    async def _stops(self) -> None:
+        random = self._random("stops")
+        while self.weather.stop_every_s:
+            await asyncio.sleep(random.expovariate(1 / self.weather.stop_every_s))
+            await self.host.stop()
+
+    async def _clock_steps(self) -> None:
+        random = self._random("clock")
+        while self.weather.clock_steps_every_s:
+            await asyncio.sleep(random.expovariate(1 / self.weather.clock_steps_every_s))
+            step_ms = random.choice([1, 50, 1_000, 20_000, 90_000])
+            self.trace.note(f"the clock steps {step_ms} ms forward")
+            self.clock.step(step_ms)
+
+    # What came of it
+
+    def _status(self, key: str) -> str:
+        stored = reads.load_run(self.disk.session, self.oracle.started[key])
+        return stored.run.status if stored else "lost"
+
+    def _outputs(self) -> dict[str, Json]:
+        """Status and output of every steady start."""
+        found: dict[str, Json] = {}
+        for start in self.workload.starts:
+            run_id = self.oracle.started.get(start.key)
+            stored = reads.load_run(self.disk.session, run_id) if run_id and start.steady else None
+            if run_id is None or stored is None:
+                continue
+            state, missing, _ = unpack_state(stored.state)
+            values = reads.load_values(self.disk.session, run_id, [value.digest for value in missing])
+            for value in missing:
+                value.load(values[value.digest])
+            output = state.output.data if state.output else (state.error.title if state.error else None)
+            found[start.key] = [state.status, output]
+        return found
+
+
+async def _cancelled(engine: SimulatedEngine, run_id: str) -> None:
+    view = await engine.get_run(run_id)
+    if not view.ended:
+        await engine.cancel(run_id)
+
+
+def _program(plan: Plan) -> Program:
+    return _compiled(plan.document)
+
+
+def _compiled(document: dict[str, Json]) -> Program:
+    loaded = load_data(document)
+    if loaded.workflow is None:
+        raise ValueError(f"a generated workflow does not load: {loaded.diagnostics}")
+    return compile_program(loaded.workflow, Resources({}))
+
+
+def simulate(seed: int, weather: Weather | None = None) -> Verdict:
+    """Runs a seed in its own weather and compares its steady runs with those of a good day."""
+    calm = World(seed, CALM).run()
+    if not calm.good:
+        return calm
+    verdict = World(seed, weather or weather_of(Random(f"{seed}/weather"))).run()
+    different = [
+        Violation("faults do not change what comes out", f"{key}: {verdict.outputs.get(key)} instead of {output}")
+        for key, output in calm.outputs.items()
+        if verdict.outputs.get(key) != output
+    ]
+    lines = (*verdict.trace, *(f"VIOLATION {violation}" for violation in different))
+    return msgspec.structs.replace(verdict, violations=(*verdict.violations, *different), trace=lines)
