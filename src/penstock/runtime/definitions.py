@@ -13,7 +13,7 @@ from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.source import UnreadableDocument, read_source, source_of_data
 from penstock.notations.detect import detect, refusal
-from penstock.runtime.checking import compile_findings, errors_in, findings_of
+from penstock.runtime.checking import compile_findings, errors_in, findings_of, placed
 from penstock.runtime.clock import Clock
 from penstock.runtime.directory import Directory
 from penstock.runtime.evaluate import Evaluator
@@ -67,8 +67,11 @@ class Definitions:
             if there.content_hash != _hash(workflow):
                 raise _taken(workflow)
             return DeployResult(there, False, tuple(found), msgspec.to_builtins(bounds(workflow)))
-        resources = await self._pinning.fetch(workflow)
-        if problems := compile_findings(workflow, Resources(resources)):
+        try:
+            resources = await self._pinning.fetch(workflow)
+        except Unprocessable as error:
+            raise _invalid(placed(loaded, error)) from None
+        if problems := compile_findings(loaded, workflow, Resources(resources)):
             raise _invalid(problems)
         wanted = self._row(workflow, resources, source_text or _text_of(document))
         stored = await self._store.put_workflow(wanted)
