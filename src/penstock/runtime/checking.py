@@ -9,6 +9,7 @@ from penstock.expressions import ExpressionError, compile_expression
 from penstock.kernel import Resources, compile_program, external_resources
 from penstock.model import LoadedDocument, Workflow, refusals
 from penstock.model.diagnostics import Diagnostic
+from penstock.model.retention import Retention, read_retention
 from penstock.notations.check import check_workflow, expressions_of
 
 CheckTexts = Callable[[list[str]], Awaitable[list[str | None]]]
@@ -25,6 +26,8 @@ async def findings_of(
     found = [*loaded.diagnostics, *refusals(loaded)]
     found += check_workflow(loaded, known_capabilities=known_capabilities)
     workflow = loaded.workflow
+    if workflow is not None:
+        found += _said_of_retention(loaded, workflow)
     if workflow is not None and not errors_in(found):
         found += await _said_by_libjq(loaded, workflow, check_texts)
     if workflow is not None and not errors_in(found) and not external_resources(workflow):
@@ -56,6 +59,18 @@ def placed(loaded: LoadedDocument, refused: Unprocessable) -> list[Diagnostic]:
     return [
         msgspec.structs.replace(one, line=line, column=column)
         for one, (line, column) in zip(found, places, strict=True)
+    ]
+
+
+def _said_of_retention(loaded: LoadedDocument, workflow: Workflow) -> list[Diagnostic]:
+    """What is wrong with how long the workflow's runs shall be kept, where it stands in the text."""
+    asked = read_retention(workflow.metadata)
+    if isinstance(asked, Retention):
+        return []
+    places = [loaded.source.locate(one.pointer) for one in asked]
+    return [
+        msgspec.structs.replace(one, line=line, column=column)
+        for one, (line, column) in zip(asked, places, strict=True)
     ]
 
 
