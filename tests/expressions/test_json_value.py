@@ -6,8 +6,7 @@ from penstock.model import limits
 from penstock.model.json_value import Json, check_json, encoded_depth
 
 
-def nested(depth: int) -> Json:
-    value: Json = 1
+def nested(depth: int, value: Json = 1) -> Json:
     for level in range(depth):
         value = [value] if level % 2 else {"a": value}
     return value
@@ -18,6 +17,7 @@ def nested(depth: int) -> Json:
     [
         None, True, 0, -1.5, "", "é😀\x00", [], {}, [1, {"a": [None]}],
         2**64 - 1, -(2**63), 1.7976931348623157e308, nested(limits.MAX_JSON_DEPTH),
+        nested(limits.MAX_JSON_DEPTH - 1, {}),
     ],
 )  # fmt: skip
 def test_these_are_carried(value: Json) -> None:
@@ -38,6 +38,7 @@ def test_these_are_carried(value: Json) -> None:
         ((1,), "tuple"),
         ({"a": b""}, "bytes"),
         (nested(limits.MAX_JSON_DEPTH + 1), "deeper"),
+        (nested(limits.MAX_JSON_DEPTH, []), "deeper"),
         (nested(200_000), "deeper"),
     ],
 )

@@ -107,6 +107,17 @@ async def test_an_idempotency_key_makes_one_run(client: Client) -> None:
     assert (other.status, other.media) == (409, PROBLEM)
 
 
+async def test_a_start_is_answered_again_though_its_workflow_was_deleted_since(client: Client) -> None:
+    await client.deploy(workflow("gone", DOUBLE))
+    path, headers = "/api/v1/workflows/tests/gone/runs", {"Idempotency-Key": "key-1"}
+    first = await client.post(path, {"number": 1}, headers=headers)
+    await client.send("DELETE", "/api/v1/workflows/tests/gone/1.0.0")
+    again = await client.post(path, {"number": 1}, headers=headers)
+    assert (again.status, again.body["id"]) == (202, first.body["id"])
+    assert (await client.post(path, {"number": 2}, headers=headers)).status == 409
+    assert (await client.post(path, {"number": 1})).status == 404
+
+
 async def test_labels_are_kept_and_found(client: Client) -> None:
     run = await started(client, "labelled", DOUBLE, {"number": 1}, "?label=team:blue&label=stage:dev&wait=20")
     assert run["labels"] == {"team": "blue", "stage": "dev"}
@@ -206,6 +217,14 @@ async def test_history_state_and_tasks(client: Client) -> None:
     state = await client.get(f"{path}/state?seq=1")
     assert (state.status, type(state.body)) == (200, dict)
     assert (await client.get(f"{path}/state?seq=-1")).status == 400
+
+
+async def test_the_instants_of_a_state_are_rfc_3339_and_its_values_as_they_are(client: Client) -> None:
+    run = await started(client, "dated", [{"wait": {"wait": {"hours": 1}}}], {"number": 1, "sent_at": 5})
+    state = (await client.get(f"/api/v1/runs/{run['id']}/state")).body
+    assert (state["started_at"], state["updated_at"]) == (run["created_at"], run["updated_at"])
+    assert state["input"] == {"number": 1, "sent_at": 5}
+    assert not [name for frame in state["frames"] for name in frame if name.endswith("_at") and frame[name] == 0]
 
 
 async def test_a_stream_tells_the_history_and_goes_on_after_an_id(client: Client) -> None:

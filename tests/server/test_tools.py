@@ -1,5 +1,7 @@
 """Tools over HTTP."""
 
+import asyncio
+
 import pytest
 
 from penstock.model.json_value import Json
@@ -47,6 +49,19 @@ async def test_a_wrong_tool_is_422_naming_the_member(client: Client, change: Jso
     answer = await client.post("/api/v1/tools", {**TOOL, **change})
     assert (answer.status, answer.media) == (422, PROBLEM)
     assert answer.body["errors"][0]["pointer"].startswith(pointer)
+
+
+async def test_of_two_tools_of_one_name_that_come_at_once_one_is_first(client: Client) -> None:
+    tools = [{**TOOL, "name": "raced", "capability": f"capability{n}"} for n in range(20)]
+    answers = await asyncio.gather(*(client.post("/api/v1/tools", tool) for tool in tools))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 19
+
+
+async def test_the_name_in_a_path_is_the_name_in_the_body(client: Client) -> None:
+    answer = await client.send("PUT", "/api/v1/tools/one", {**TOOL, "name": "other"})
+    assert (answer.status, answer.media) == (400, "application/problem+json")
+    assert "'one'" in answer.body["detail"]
+    assert (await client.get("/api/v1/tools/one")).status == 404
 
 
 async def test_a_capability_is_called_by_name(client: Client) -> None:

@@ -28,11 +28,13 @@ def check_json(value: Json) -> str | None:
     nesting deeper than `limits.MAX_JSON_DEPTH`, and Python types that are not JSON. Never recurses.
     """
     level: list[Json] = [value]
-    for _ in range(MAX_JSON_DEPTH + 1):
+    for depth in range(MAX_JSON_DEPTH + 1):
         below: list[Json] = []
         for item in level:
             if (reason := _check_one(item, below)) is not None:
                 return reason
+        if depth == MAX_JSON_DEPTH and any(isinstance(item, list | dict) for item in level):
+            break
         if not below:
             return None
         level = below
@@ -77,15 +79,12 @@ def is_deeper(value: Json, levels: int) -> bool:
     """Whether a JSON value is nested deeper than `levels` (0 holds scalars only). Never recurses."""
     level: list[Json] = [value]
     for _ in range(levels + 1):
-        below: list[Json] = []
-        for item in level:
-            if isinstance(item, list):
-                below.extend(cast("list[Json]", item))
-            elif isinstance(item, dict):
-                below.extend(cast("dict[str, Json]", item).values())
-        if not below:
+        inside = [item for item in level if isinstance(item, list | dict)]
+        if not inside:
             return False
-        level = below
+        level = []
+        for item in inside:
+            level.extend(cast("dict[str, Json]", item).values() if isinstance(item, dict) else item)
     return True
 
 

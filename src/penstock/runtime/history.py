@@ -21,6 +21,7 @@ from penstock.runtime.envelopes import unpack_state
 from penstock.runtime.live import load_values
 from penstock.runtime.programs import Programs
 from penstock.runtime.task_rows import TaskRows, TaskView
+from penstock.runtime.state_view import state_json
 from penstock.runtime.views import HistoryPage, Recorded
 from penstock.store.protocol import Store
 from penstock.store.rows import JournalRow
@@ -100,7 +101,7 @@ class History:
     async def state_at(self, run_id: str, seq: int, newest: RunState) -> Json:
         """The state after message `seq`, as JSON. Raises `NotFound` when there was none."""
         state = newest if seq >= newest.version else await self._replayed(run_id, seq)
-        return msgspec.to_builtins(state, enc_hook=lambda value: value.data, str_keys=True)
+        return state_json(state)
 
     async def _replayed(self, run_id: str, seq: int) -> RunState:
         state: RunState | None = None

@@ -45,19 +45,20 @@ class Starting:
 
         Raises `NotFound` for an unknown workflow, `Conflict` for a key that was used with something else.
         """
-        stored = await self._definitions.get(identity.namespace, identity.name, identity.version)
         value = _checked(input)
         _check_labels(labels)
         now = self._clock.now_ms()
         if at is not None and at > now + MAX_START_DELAY_MS:
             raise CallerError("at: is too far in the future")
-        found = WorkflowIdentity(stored.namespace, stored.name, stored.version)
         new_id = run_id(now, self._ids.entropy())
         key = None
         if idempotency_key is not None:
+            # First of all: a start that was acknowledged is answered again, though its workflow was deleted since.
             key = self._key(identity, idempotency_key, value, labels, at, new_id)
             if (known := await self._store.start_key(key.namespace, key.name, key.key)) is not None:
                 return _same(known, key)
+        stored = await self._definitions.get(identity.namespace, identity.name, identity.version)
+        found = WorkflowIdentity(stored.namespace, stored.name, stored.version)
         origin = Origin(labels=dict(labels), key=key, begin_at=at or 0)
         return await self._begin(Started(at=now, run_id=new_id, workflow=found, input=value), origin)
 

@@ -48,7 +48,7 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise InfrastructureError(
                 f"the secret {name!r} cannot be opened with this key; start with the key that it was stored under "
-                f"({KEY_VARIABLE} or the key file), or store the secret again"
+                f"({KEY_VARIABLE} or the key file)"
             ) from error
         return msgspec.json.decode(text)
 

@@ -1,5 +1,7 @@
 """Tools and the capabilities they provide."""
 
+import asyncio
+
 from aiohttp import web
 
 from penstock.errors import Conflict, NotFound
@@ -10,10 +12,12 @@ from penstock.server import queries
 from penstock.server.bodies import read_object
 from penstock.server.endpoints import Answer, Body, Endpoint
 from penstock.server.parameters import CURSOR, LIMIT, TOOL
+from penstock.server.refusals import BadRequest
 from penstock.server.replies import no_content, reply
 from penstock.server.schemas import TEXT, listing, record, ref
 from penstock.server.tool_bodies import definition_of
 from penstock.server.views import tool_view
+from penstock.tools.contract import ToolDefinition
 
 _BODY = Body(ref("ToolDefinition"))
 _TOOL = ref("Tool")
@@ -24,6 +28,7 @@ class ToolsApi:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._registering = asyncio.Lock()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         capability = record({"name": TEXT, "tools": {"type": "array", "items": TEXT}})
@@ -93,6 +98,10 @@ class ToolsApi:
 
     async def create(self, request: web.Request) -> web.Response:
         definition = definition_of(await read_object(request))
+        async with self._registering:  # of two that come at once, one is first
+            return await self._created(definition)
+
+    async def _created(self, definition: ToolDefinition) -> web.Response:
         if (there := await self._existing(definition.name)) is not None:
             if there.definition != definition:
                 raise Conflict(f"there is another tool {definition.name!r}; PUT replaces it")
@@ -102,9 +111,13 @@ class ToolsApi:
 
     async def replace(self, request: web.Request) -> web.Response:
         name = queries.new_name(request, "tool")
-        definition = definition_of({**await read_object(request), "name": name})
-        there = await self._existing(name)
-        return reply(tool_view(await self._engine.put_tool(definition)), 201 if there is None else 200)
+        body = await read_object(request)
+        if body.get("name", name) != name:
+            raise BadRequest(f"name: must be {name!r}, the name in the path, or absent")
+        definition = definition_of({**body, "name": name})
+        async with self._registering:
+            there = await self._existing(name)
+            return reply(tool_view(await self._engine.put_tool(definition)), 201 if there is None else 200)
 
     async def list(self, request: web.Request) -> web.Response:
         return queries.page_by_name(request, [tool_view(tool) for tool in await self._engine.list_tools()])
