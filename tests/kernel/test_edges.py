@@ -4,6 +4,7 @@ import pytest
 
 from penstock.errors import EXPRESSION, VALIDATION
 from penstock.kernel.commands import PublishEvent
+from penstock.model import load_data
 from penstock.model.json_value import Json
 from tests.kernel.world import given
 
@@ -76,3 +77,27 @@ def test_what_is_no_event_is_not_emitted(attributes: str) -> None:
     run = given(f"- e: {{emit: {{event: {{with: {{{attributes}}}}}}}}}").start({})
     assert run.live.error is not None and run.live.error.type == VALIDATION
     assert not [command for command in run.commands if isinstance(command, PublishEvent)]
+
+
+def test_the_variable_of_a_loop_wins_over_a_standard_one_of_that_name() -> None:
+    run = given(
+        "- l: {for: {each: task, at: input, in: '[7]'}, do: [{a: {set: {t: '${ $task }', i: '${ $input }'}}}]}\n"
+        "- b: {set: {was: '${ . }', name: '${ $task.name }', now: '${ $input.t }'}}"
+    ).start({})
+    assert run.output == {"was": {"t": 7, "i": 0}, "name": "b", "now": 7}
+
+
+def test_a_function_called_in_such_a_loop_sees_the_standard_variable() -> None:
+    run = given(
+        "- l: {for: {each: task, in: '[7]'}, do: [{a: {call: f}}]}",
+        use={"functions": {"f": {"set": {"name": "${ $task.name }"}}}},
+    ).start({})
+    assert run.output == {"name": "f"}
+
+
+@pytest.mark.parametrize("name", ["secret", "secrets", "authorization"])
+def test_no_loop_takes_the_names_of_credentials(name: str) -> None:
+    document = {"dsl": "1.0.3", "namespace": "tests", "name": "names", "version": "1.0.0"}
+    loop = {"for": {"each": name, "in": "[1]"}, "do": [{"a": {"set": {"x": 1}}}]}
+    loaded = load_data({"document": document, "do": [{"l": loop}]})
+    assert [(found.pointer, found.code) for found in loaded.errors] == [("/do/0/l/for/each", "variable-name")]

@@ -17,6 +17,7 @@ from penstock.expressions import (
     compile_template,
 )
 from penstock.kernel.nodes import Delay, Formula, Node, Program, Scope
+from penstock.kernel.scope import STANDARD_VARIABLES
 from penstock.kernel.tasks.registry import KINDS
 from penstock.kernel.topics import EventTopic, compile_topic
 from penstock.kernel.values import Value
@@ -120,7 +121,8 @@ class Compiler:
         self._shape_data(root, self._workflow.input, self._workflow.output, None)
         root.timeout = self.optional_delay(self._workflow.timeout, "/timeout")
         root.spec = self.scope(self._workflow.do)
-        return Program(self._workflow, tuple(self._nodes), self._topics)
+        provided = {name for node in self._nodes for name in node.provides}
+        return Program(self._workflow, tuple(self._nodes), self._topics, STANDARD_VARIABLES & provided)
 
     # What task kinds use
 

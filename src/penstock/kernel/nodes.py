@@ -72,11 +72,13 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A workflow compiled once. `nodes[0]` is the workflow itself. `topics` are the event filters that it listens
-    with, by topic; the runtime needs them to match events."""
+    with, by topic; the runtime needs them to match events. `shadowed` are standard variables whose names loops,
+    catches or listeners took for their own."""
 
     workflow: Workflow
     nodes: tuple[Node, ...]
     topics: Mapping[str, EventTopic] = field(default_factory=dict[str, EventTopic])
+    shadowed: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> WorkflowIdentity:

@@ -1,11 +1,11 @@
 """Which variables an expression sees (DSL reference, "Runtime Expression Arguments").
 
-Standard names first, then those that loops, catches and listeners around the task provide. A function sees no
-variables of its caller.
+The nearest loop, catch or listener around the task that provides a name wins, over the standard meaning too
+(`for: {each: task}`). A function sees no variables of its caller.
 """
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock import __version__
 from penstock.kernel.instants import date_time
@@ -16,12 +16,16 @@ from penstock.model.json_value import Json
 if TYPE_CHECKING:
     from penstock.kernel.machine import Machine
 
+STANDARD_VARIABLES: Final = frozenset(("context", "input", "output", "task", "workflow", "runtime"))
+
 
 def find_variables(machine: "Machine", frame: Frame, names: Collection[str], output: Value | None) -> dict[str, Value]:
     """The values of those of `names` that are defined for this frame now."""
     found: dict[str, Value] = {}
     for name in names:
-        value = _standard(machine, frame, name, output)
+        value = machine.provided(frame, name) if name in machine.program.shadowed else None
+        if value is None:
+            value = _standard(machine, frame, name, output)
         if value is None:
             value = machine.provided(frame, name)
         if value is not None:

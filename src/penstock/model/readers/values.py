@@ -17,6 +17,7 @@ _SEMVER: Final = re.compile(
     re.ASCII,
 )
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CREDENTIALS: Final = frozenset(("secrets", "secret", "authorization"))
 _LONGEST_DURATION: Final = 100  # characters of a literal duration
 _LONGEST_VERSION: Final = 256
 
@@ -89,6 +90,8 @@ def read_variable(node: Node) -> str:
     text = read_text(node)
     if isinstance(node.value, str) and not _VARIABLE.fullmatch(text):
         node.error(f"{text[:80]!r} is no variable name: letters, digits and underscores", "variable-name")
+    elif text in _CREDENTIALS:
+        node.error(f"{text!r} is the name of the runtime's own variable; choose another", "variable-name")
     return text
 
 
