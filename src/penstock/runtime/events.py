@@ -2,10 +2,12 @@
 
 Events and listeners cannot miss each other. A turn makes its filters known before it commits, and looks back over
 kept events after; the router reads the store's events after their commit and the store's listeners after that.
-Whichever commits later sees the other, and the store gives one event to one run at most once.
+Whichever commits later sees the other, and the store gives one event to one run at most once. A look back that
+a crash or a failure cut short is made up for by offering every kept event once more.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -23,7 +25,7 @@ from penstock.runtime.envelopes import pack_message
 from penstock.runtime.inbox import Inbox
 from penstock.runtime.listeners import Listeners
 from penstock.runtime.mail import Queued
-from penstock.runtime.matching import Matching
+from penstock.runtime.matching import Matching, Wanted
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
@@ -61,6 +63,8 @@ class Router:
         self._some = asyncio.Event()
         self._expiry: dict[str, int] = {}
         self._known_since = False
+        self._offer_kept = True
+        """Whether some look back may not have come to its end."""
 
     def notice(self, rows: Sequence[EventRow]) -> None:
         """Events were committed."""
@@ -86,12 +90,14 @@ class Router:
             self._some.clear()
             try:
                 await self._remember()
+                await self._look_back_for_all()
                 while rows := await self._store.unrouted_events(MAX_EVENTS_PER_ROUTING):
                     self._keep_in_mind(rows)
                     for row in rows:
                         await self._route(row)
             except InfrastructureError as error:
                 self._log.warning("events wait", reason=str(error))
+                self._inbox.look_again()  # a delivery that failed may have been written
                 await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
                 self._some.set()
             except Exception as error:  # bulkhead: routing goes on with the next notice
@@ -113,6 +119,25 @@ class Router:
             if len(rows) < MAX_LOOK_BACK_EVENTS:
                 return
             after = rows[-1].seq
+
+    async def _look_back_for_all(self) -> None:
+        """Offers every kept event to all who listen: to runs that had it the store does not give it again."""
+        if not self._offer_kept:
+            return
+        self._offer_kept = False
+        after, more = 0, True
+        try:
+            while more:
+                rows = await self._store.events_since(
+                    now=self._clock.now_ms(), type=None, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
+                )
+                for row in rows:
+                    await self._offer(row, self._listeners.candidates(msgspec.json.decode(row.body)))
+                more = len(rows) == MAX_LOOK_BACK_EVENTS
+                after = rows[-1].seq if rows else after
+        except InfrastructureError:
+            self._offer_kept = True
+            raise
 
     async def start(self) -> None:
         """Learns the filters that somebody listens with, and routes what was not routed before."""
@@ -161,22 +186,30 @@ class Router:
 
     async def look_back(self, run_id: str, topics: Sequence[EventTopic]) -> None:
         """Offers kept events to the new listeners of a run."""
-        for type_ in {topic.type for topic in topics}:
-            of_type = [topic for topic in topics if topic.type == type_]
-            after = 0
-            while True:
-                rows = await self._store.events_since(
-                    now=self._clock.now_ms(), type=type_, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
-                )
-                for row in rows:
-                    await self._offer(run_id, row, of_type)
-                if len(rows) < MAX_LOOK_BACK_EVENTS:
-                    break
-                after = rows[-1].seq
+        try:
+            for type_ in {topic.type: None for topic in topics}:
+                await self._look_back(run_id, type_, [topic for topic in topics if topic.type == type_])
+        except InfrastructureError as error:
+            self._log.warning("a look back waits", run_id=run_id, reason=str(error))
+            self._inbox.look_again()  # a delivery that failed may have been written
+            self._offer_kept = True
+            self._some.set()
 
-    async def _offer(self, run_id: str, row: EventRow, topics: Sequence[EventTopic]) -> None:
+    async def _look_back(self, run_id: str, type_: str | None, topics: Sequence[EventTopic]) -> None:
+        after = 0
+        while True:
+            rows = await self._store.events_since(
+                now=self._clock.now_ms(), type=type_, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
+            )
+            for row in rows:
+                await self._offer(row, topics, lambda listener: listener.run_id == run_id)
+            if len(rows) < MAX_LOOK_BACK_EVENTS:
+                return
+            after = rows[-1].seq
+
+    async def _offer(self, row: EventRow, topics: Sequence[EventTopic], wanted: Wanted | None = None) -> None:
         event: dict[str, Json] = msgspec.json.decode(row.body)
-        found = await self._matching.matches(event, topics, lambda listener: listener.run_id == run_id)
+        found = await self._matching.matches(event, topics, wanted)
         if found:
             await self._deliver(row, event, found, routed=False)
 
@@ -188,13 +221,24 @@ class Router:
         items = self._turns.boxes.release_held(run_id)
         self._turns.discard([item for item in items if item.expires_at <= now])
         still: list[Queued] = []
-        for item in (item for item in items if item.expires_at > now):
-            again = await self._again(run_id, item)
-            if again is None:
-                still.append(item)
-            else:
-                self._turns.boxes.add(run_id, again)
-        self._turns.discard(self._turns.boxes.hold(run_id, still))
+        left = deque(item for item in items if item.expires_at > now)
+        try:
+            while left:
+                again = await self._again(run_id, left[0])
+                item = left.popleft()
+                if again is None:
+                    still.append(item)
+                else:
+                    self._turns.boxes.add(run_id, again)
+        except InfrastructureError as error:
+            self._log.warning("held events wait", run_id=run_id, reason=str(error))
+            self._turns.spawn(self._offer_held_later(run_id))
+        finally:
+            self._turns.discard(self._turns.boxes.hold(run_id, [*still, *left]))
+
+    async def _offer_held_later(self, run_id: str) -> None:
+        await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+        await self.offer_held(run_id)
 
     async def _again(self, run_id: str, item: Queued) -> Queued | None:
         message = item.message

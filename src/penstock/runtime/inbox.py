@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from penstock.model.limits import INBOX_PAGE, MAX_INBOX_IN_MEMORY
+from penstock.errors import InfrastructureError
+from penstock.model.limits import COMMIT_BACKOFF_MS, INBOX_PAGE, MAX_INBOX_IN_MEMORY
 from penstock.runtime.envelopes import unpack_message
 from penstock.runtime.mail import Queued
 from penstock.runtime.mailboxes import Mailboxes
@@ -62,7 +63,12 @@ class Inbox:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            await self.read()
+            try:
+                await self.read()
+            except InfrastructureError as error:
+                self._log.warning("inbox rows wait", reason=str(error))
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+                self._wanted.set()
 
     async def read(self) -> None:
         """Reads from the store until nothing waits there only, or there is no room."""

@@ -19,6 +19,7 @@ from penstock.store.rows import CommitOutcome, Committed, JournalRow, RunCommit
 from penstock.store.sqlite import reads
 from penstock.testing.loop import Process, current_process
 from penstock.testing.store import SimulatedDisk
+from penstock.testing.trace import Trace
 
 _ALL: Final = 1_000_000
 Programs = Callable[[WorkflowIdentity], Program]
@@ -43,13 +44,16 @@ class _Known(msgspec.Struct):
 class Oracle:
     """Implements `penstock.testing.store.Witness`: knows each run by what was written, not by what is read."""
 
-    def __init__(self, disk: SimulatedDisk, writer: Callable[[], Process | None], programs: Programs) -> None:
+    def __init__(
+        self, disk: SimulatedDisk, trace: Trace, writer: Callable[[], Process | None], programs: Programs
+    ) -> None:
         self.violations: list[Violation] = []
         self.started: dict[str, str] = {}
         """The run of each acknowledged start."""
         self.dispatches: dict[str, int] = {}
         self.turns = 0
         self._disk = disk
+        self._trace = trace
         self._session = disk.session
         self._writer = writer
         self._programs = programs
@@ -87,8 +91,11 @@ class Oracle:
         self._intents.update(invoke.call_id for invoke in state.calls)
         if (turn.run.next_at, turn.run.calling) != (state.next_at, bool(state.calls) and not state.ended):
             self.violate("the row tells of the state", run_id)
-        for row in turn.journal:
-            self._message(run_id, decode_entry(row.body)[0])
+        entries = [decode_entry(row.body)[0] for row in turn.journal]
+        messages = ", ".join(type(entry.message).__name__ for entry in entries)
+        self._trace.note(f"turn of {run_id}: {messages} -> version {turn.version}, {turn.run.status}")
+        for entry in entries:
+            self._message(run_id, entry)
 
     def _message(self, run_id: str, entry: JournalEntry) -> None:
         match entry.message:

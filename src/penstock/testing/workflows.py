@@ -176,7 +176,9 @@ def _call(_: Random) -> Json:
 def _large(_: Random) -> Json:
     """Takes an answer that is stored by reference through two tasks."""
     large = {**_http("large"), "output": {"as": "${ . }"}}
-    return {"do": [{"large": large}, {"pause": {"wait": {"seconds": 1}, "export": {"as": "${ . }"}}}, {"less": _add(1)}]}
+    return {
+        "do": [{"large": large}, {"pause": {"wait": {"seconds": 1}, "export": {"as": "${ . }"}}}, {"less": _add(1)}]
+    }
 
 
 def _http(kind: str) -> Json:

@@ -170,7 +170,7 @@ class World:
 
     async def _live(self) -> None:
         self.host = Host(self.loop, self.trace, self._random("host"), self._build)
-        self.oracle = Oracle(self.disk, lambda: self.host.process, self._program_of)
+        self.oracle = Oracle(self.disk, self.trace, lambda: self.host.process, self._program_of)
         self.actors = Actors(self.host, self, self.oracle, self.trace, self._random("actors"), self.workload)
         supervising = asyncio.create_task(self.host.supervise())
         acting = asyncio.create_task(self.actors.act())
@@ -256,8 +256,18 @@ class World:
     # What came of it
 
     def _status(self, key: str) -> str:
-        stored = reads.load_run(self.disk.session, self.oracle.started[key])
-        return stored.run.status if stored else "lost"
+        """Where a run stands, for people."""
+        run_id = self.oracle.started[key]
+        stored = reads.load_run(self.disk.session, run_id)
+        if stored is None:
+            return "lost"
+        state, _, _ = unpack_state(stored.state)
+        frames = ", ".join(f"{frame.entry}: {frame.phase}" for frame in state.frames.values())
+        waiting = [row.seq for row in reads.inbox(self.disk.session, 0, 1_000) if row.run_id == run_id]
+        return (
+            f"{stored.run.status} at version {stored.version}, next_at {stored.run.next_at} of {self.clock.now_ms()}, "
+            f"runnable {state.runnable}, frames {{{frames}}}, inbox {waiting}"
+        )
 
     def _outputs(self) -> dict[str, Json]:
         """Status and output of every steady start."""
