@@ -1,6 +1,7 @@
 """Whatever goes wrong, the answer is problem details and never a traceback."""
 
 import gzip
+import json
 
 import pytest
 from aiohttp import web
@@ -9,6 +10,7 @@ from penstock.errors import Conflict, InfrastructureError, NotFound, TooLarge, U
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_BODY_BYTES, MAX_JSON_DEPTH
+from penstock.server.app import RunningServer
 from penstock.server.bodies import read_document, read_json
 from penstock.server.refusals import TooManyStreams
 from penstock.server.replies import reply
@@ -181,3 +183,21 @@ async def test_what_can_be_read_can_be_asked_for_its_head() -> None:
     async with speaking([endpoint("GET", "/x", handler)]) as client:
         answer = await client.send("HEAD", "/x")
         assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "7", None)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /e/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_told_in_problem_details(server: RunningServer, request_bytes: bytes) -> None:
+    head, _, body = (await raw_exchange(server.base_url, request_bytes)).partition(b"\r\n\r\n")
+    assert b" 400 " in head.partition(b"\r\n")[0]
+    assert b"content-type: " + PROBLEM.encode() in head.lower() and b"aiohttp" not in head
+    told = json.loads(body)
+    assert told["status"] == 400 and "cannot be read" in told["detail"]
+    assert "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" * 5 not in told["detail"]

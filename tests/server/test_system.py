@@ -35,6 +35,32 @@ async def test_metrics_are_prometheus_text(client: Client) -> None:
     assert "penstock_runs_started_total 1.0" in answer.body
 
 
+async def test_requests_are_counted_by_route_and_not_by_what_callers_make_up(client: Client) -> None:
+    for number in range(5):
+        await client.get(f"/api/v1/runs/{number}")
+        await client.get(f"/made-up-{number}")
+        await client.send("PATCH", f"/api/v1/runs/{number}")
+        await client.send(f"MADEUP{number}", "/healthz")
+    told = (await client.get("/metrics")).body
+    assert 'penstock_http_requests_total{method="GET",route="/api/v1/runs/{id}",status="404"} 5.0' in told
+    assert 'penstock_http_requests_total{method="GET",route="none",status="404"} 5.0' in told
+    assert 'penstock_http_requests_total{method="PATCH",route="none",status="405"} 5.0' in told
+    assert "penstock_http_requests_in_flight 1.0" in told
+    assert 'penstock_http_request_seconds_bucket{le="+Inf"} ' in told
+    assert "made-up" not in told and "MADEUP" not in told
+
+
+async def test_the_store_tells_of_itself(client: Client) -> None:
+    await client.deploy(workflow("stored", [{"nothing": {"set": {"done": True}}}]))
+    await client.post("/api/v1/workflows/tests/stored/runs?wait=20", {})
+    samples = dict(line.rpartition(" ")[::2] for line in (await client.get("/metrics")).body.splitlines())
+    assert float(samples["penstock_store_commits_total"]) >= 2
+    assert float(samples["penstock_store_turns_total"]) == 1
+    assert float(samples["penstock_store_statements_total"]) > 2
+    for name in ("retried_batches_total", "failed_batches_total", "queue_length"):
+        assert float(samples[f"penstock_store_{name}"]) == 0
+
+
 async def test_the_page_is_self_contained_and_escapes(client: Client) -> None:
     await client.deploy(workflow("shown", [{"nothing": {"set": {"done": True}}}]))
     run = (await client.post("/api/v1/workflows/tests/shown/runs?wait=20", {})).body

@@ -20,8 +20,8 @@ from penstock.runtime.beginnings import is_unstarted
 from penstock.runtime.envelopes import unpack_state
 from penstock.runtime.live import load_values
 from penstock.runtime.programs import Programs
-from penstock.runtime.task_rows import TaskRows, TaskView
 from penstock.runtime.state_view import state_json
+from penstock.runtime.task_rows import TaskRows, TaskView
 from penstock.runtime.views import HistoryPage, Recorded
 from penstock.store.protocol import Store
 from penstock.store.rows import JournalRow

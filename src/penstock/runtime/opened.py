@@ -16,6 +16,7 @@ from penstock.runtime.metrics import Metrics
 from penstock.runtime.parts import Parts, assemble
 from penstock.runtime.recovery import recover
 from penstock.runtime.settings import Settings, read_secrets_file
+from penstock.runtime.store_metrics import StoreCollector
 from penstock.store import Vault, load_key, open_store
 from penstock.store.protocol import Store
 from penstock.store.vault import KEY_BYTES, KEY_VARIABLE
@@ -46,6 +47,7 @@ class Opened:
         self._functions = functions
         self._edges = edges
         self._parts: Parts | None = None
+        self._store_metrics: StoreCollector | None = None
         self._loops: list[asyncio.Task[None]] = []
 
     @property
@@ -86,6 +88,8 @@ class Opened:
             await self._shut(parts)
             raise
         self._parts = parts
+        self._store_metrics = StoreCollector(store.statistics)
+        self._metrics.registry.register(self._store_metrics)
         return self
 
     async def __aexit__(
@@ -93,6 +97,8 @@ class Opened:
     ) -> None:
         parts = self.parts
         self.closing = True
+        if self._store_metrics is not None:
+            self._metrics.registry.unregister(self._store_metrics)
         parts.watching.close()
         for loop in self._loops:
             loop.cancel()

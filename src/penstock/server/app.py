@@ -29,8 +29,10 @@ from penstock.server.api.workflows import WorkflowsApi
 from penstock.server.endpoints import Endpoint, register
 from penstock.server.event_stream import Streams
 from penstock.server.http_log import http_logger
+from penstock.server.http_metrics import request_metrics
 from penstock.server.openapi import openapi_document
 from penstock.server.problems import problem_answers
+from penstock.server.protocol import ProblemSite
 from penstock.server.waiting import Waiting
 from penstock.store.protocol import Store
 
@@ -49,7 +51,11 @@ def build_app(engine: Engine, settings: Settings) -> web.Application:
     endpoints = _endpoints(engine, closing, settings)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
-        middlewares=[problem_answers(make_log(settings)), access_guard(settings.token or None)],
+        middlewares=[
+            request_metrics(engine.metrics.registry),
+            problem_answers(make_log(settings)),
+            access_guard(settings.token or None),
+        ],
     )
     register(app, endpoints)
     app.on_response_prepare.append(_add_headers)
@@ -99,16 +105,10 @@ async def serve(settings: Settings, *, store: Store | None = None) -> AsyncGener
     require_safe_binding(settings.host, settings.token or None)
     with _listening(settings.host, settings.port) as listener:
         async with Engine(settings, store=store) as engine:
-            runner = web.AppRunner(
-                build_app(engine, settings),
-                access_log=None,
-                auto_decompress=False,
-                logger=http_logger(make_log(settings)),
-                shutdown_timeout=SHUTDOWN_MS / 1000,
-            )
+            runner = web.AppRunner(build_app(engine, settings), shutdown_timeout=SHUTDOWN_MS / 1000)
             await runner.setup()
             try:
-                await web.SockSite(runner, listener).start()
+                await ProblemSite(runner, listener, http_logger(make_log(settings))).start()
                 yield RunningServer(_url_of(listener, settings.host), engine)
             finally:
                 await runner.cleanup()
