@@ -156,9 +156,13 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
         if self.runnable or self.parked:
             return self.updated_at
-        instants = [at for f in self.frames.values() for at in (f.deadline_at, f.wake_at) if at]
-        instants += [f.work.attempt_deadline_at for f in self.frames.values() if isinstance(f.work, TryWork)]
-        return min((at for at in instants if at), default=None)
+        soonest = 0
+        for frame in self.frames.values():
+            attempt_at = frame.work.attempt_deadline_at if isinstance(frame.work, TryWork) else 0
+            for at in (frame.deadline_at, frame.wake_at, attempt_at):
+                if at and (at < soonest or not soonest):
+                    soonest = at
+        return soonest or None
 
     @property
     def calls(self) -> tuple[Invoke, ...]:

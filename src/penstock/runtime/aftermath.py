@@ -57,7 +57,8 @@ class Aftermath:
         self._router.notice(outcome.events)
         self._look_back(prepared)
         if not state.runnable:
-            self._timers.note(turn.run_id, state.next_at)
+            assert prepared.commit is not None
+            self._timers.note(turn.run_id, prepared.commit.run.next_at)
         self._watching.moved(state)
 
     def _look_back(self, prepared: Prepared) -> None:

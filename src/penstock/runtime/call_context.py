@@ -29,9 +29,9 @@ class RuntimeCallContext:
         self._workflow = workflow
         self._resources = resources
         self._secrets = secrets
-        hidden = [secrets.visible_to(workflow), *rendered]
         self._mask: Mask | None = None
-        self._hidden = [text for value in hidden for text in texts(value)]
+        # As they were when the call began: a secret that is replaced meanwhile still has to be hidden.
+        self._hidden = [value for value in (secrets.visible_to(workflow), *rendered) if value]
 
     @property
     def workflow(self) -> WorkflowIdentity:
@@ -48,5 +48,5 @@ class RuntimeCallContext:
 
     def mask(self, text: str) -> str:
         if self._mask is None:
-            self._mask = Mask(self._hidden)
+            self._mask = Mask([text for value in self._hidden for text in texts(value)])
         return self._mask(text)

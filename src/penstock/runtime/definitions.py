@@ -11,6 +11,7 @@ from penstock.kernel import Resources
 from penstock.model import LoadedDocument, Workflow, bounds, load_data, load_document
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
+from penstock.model.limits import MAX_DEFINITIONS_IN_MEMORY
 from penstock.model.source import UnreadableDocument, read_source, source_of_data
 from penstock.notations.detect import detect, refusal
 from penstock.runtime.checking import compile_findings, errors_in, findings_of, placed
@@ -39,6 +40,8 @@ class Definitions:
         self._directory = directory
         self._pinning = pinning
         self._clock = clock
+        self._known: dict[tuple[str, str, str], StoredWorkflow] = {}
+        self._changes = 0
 
     async def check(self, document: str | bytes | dict[str, Json], *, notation: str | None, name: str) -> CheckResult:
         """Everything that is to be said about a document; stores and fetches nothing."""
@@ -74,13 +77,26 @@ class Definitions:
         if problems := compile_findings(loaded, workflow, Resources(resources)):
             raise _invalid(problems)
         wanted = self._row(workflow, resources, source_text or _text_of(document))
-        stored = await self._store.put_workflow(wanted)
+        try:
+            stored = await self._store.put_workflow(wanted)
+        finally:
+            self._changed()
         if stored.content_hash != wanted.content_hash:
             raise _taken(workflow)
         return DeployResult(stored, True, tuple(found), msgspec.to_builtins(bounds(workflow)))
 
     async def get(self, namespace: str, name: str, version: str = "latest") -> StoredWorkflow:
         """Raises `NotFound`."""
+        key = (namespace, name, version)
+        if (known := self._known.get(key)) is not None:
+            return known
+        changes = self._changes
+        found = await self._read(namespace, name, version)
+        if self._store.exclusive and changes == self._changes and len(self._known) < MAX_DEFINITIONS_IN_MEMORY:
+            self._known[key] = found
+        return found
+
+    async def _read(self, namespace: str, name: str, version: str) -> StoredWorkflow:
         if version == "latest":
             found = latest(await self._store.workflow_versions(namespace, name))
         else:
@@ -92,8 +108,17 @@ class Definitions:
     async def delete(self, namespace: str, name: str, version: str) -> None:
         """Hides one version; its runs go on. Raises `NotFound`."""
         found = await self.get(namespace, name, version)
-        if not await self._store.delete_workflow(namespace, name, found.version):
+        try:
+            deleted = await self._store.delete_workflow(namespace, name, found.version)
+        finally:
+            self._changed()
+        if not deleted:
             raise NotFound(f"there is no workflow {namespace}/{name}:{version}")
+
+    def _changed(self) -> None:
+        """Forgets what was found, also by reads that are still under way."""
+        self._changes += 1
+        self._known.clear()
 
     async def _findings(self, loaded: LoadedDocument) -> list[Diagnostic]:
         known = self._directory.capabilities().keys()

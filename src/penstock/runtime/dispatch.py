@@ -10,12 +10,12 @@ from typing import cast
 import msgspec
 import structlog
 
-from penstock.errors import RUNTIME, TIMEOUT, Fault
+from penstock.errors import RUNTIME, TIMEOUT, Fault, InfrastructureError
 from penstock.kernel.commands import Invoke
 from penstock.kernel.messages import CallFinished, Message
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json, check_json
-from penstock.model.limits import MAX_VALUE_BYTES
+from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_VALUE_BYTES
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.call_context import RuntimeCallContext
 from penstock.runtime.clock import Clock
@@ -70,6 +70,8 @@ class Dispatch:
         self._toolless: dict[str, Call] = {}
         self._attempts: dict[str, int] = {}
         self._stopped = False
+        metrics.calls_in_flight.set_function(lambda: len(self._running))
+        metrics.calls_waiting.set_function(lambda: len(self._queue) + len(self._toolless))
 
     def invoke(self, run_id: str, workflow: WorkflowIdentity, invoke: Invoke) -> None:
         """Performs the call unless it is under way already."""
@@ -86,7 +88,6 @@ class Dispatch:
         self._attempts.pop(call_id, None)
         if (task := self._running.get(call_id)) is not None:
             task.cancel()
-        self._measure()
 
     def cancel_run(self, invokes: tuple[Invoke, ...]) -> None:
         for invoke in invokes:
@@ -127,21 +128,16 @@ class Dispatch:
             task = asyncio.create_task(self._perform(call))
             self._running[key] = task
             task.add_done_callback(lambda _, key=key: self._ended(key))
-        self._measure()
 
     def _ended(self, key: str) -> None:
         self._running.pop(key, None)
         if not self._stopped:
             self._pump()
 
-    def _measure(self) -> None:
-        self._metrics.calls_in_flight.set(len(self._running))
-        self._metrics.calls_waiting.set(len(self._queue) + len(self._toolless))
-
     async def _perform(self, call: Call) -> None:
         key = call.invoke.call_id
         try:
-            outcome = await self._outcome(call)
+            outcome = await self._outcome_at_last(call)
         except Exception as error:  # the bulkhead of a call
             self._log.error("call failed inside the engine", run_id=call.run_id, call_id=key, exc_info=error)
             detail = f"the call failed inside the engine: {type(error).__name__}"
@@ -154,6 +150,15 @@ class Dispatch:
         self._log.debug("call ended", run_id=call.run_id, reference=call.invoke.reference, call_id=key)
         value = outcome if isinstance(outcome, Value) else None
         self._answer(call.run_id, CallFinished(at=self._clock.now_ms(), call_id=key, output=value, fault=fault))
+
+    async def _outcome_at_last(self, call: Call) -> Outcome | None:
+        """Surroundings of the engine that fail are no failure of the call: it waits for them, until its deadline."""
+        while True:
+            try:
+                return await self._outcome(call)
+            except InfrastructureError as error:
+                self._log.warning("call waits", run_id=call.run_id, reason=str(error))
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
 
     async def _outcome(self, call: Call) -> Outcome | None:
         """None when the call is left alone: its deadline has passed, or it waits for a tool."""

@@ -34,7 +34,8 @@ def make_log(settings: Settings) -> structlog.stdlib.BoundLogger:
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
     )
-    return cast("structlog.stdlib.BoundLogger", logger)
+    # Bound once: what `wrap_logger` gives binds anew for every entry, even for one that the level drops.
+    return cast("structlog.stdlib.BoundLogger", logger.bind())
 
 
 def place_of_error(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

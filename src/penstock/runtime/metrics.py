@@ -3,6 +3,20 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
+class Labelled:
+    """A counter with labels. Finding a child takes longer than counting, so each is looked up once."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[tuple[str, ...], Counter] = {}
+
+    def labels(self, *values: str) -> Counter:
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self._counter.labels(*values)
+        return child
+
+
 class Metrics:
     """Counters and gauges of one engine."""
 
@@ -11,11 +25,11 @@ class Metrics:
         self.runs_started = self._counter("runs_started", "Runs that were created.")
         self.runs_ended = self._counter("runs_ended", "Runs that ended, by status.", "status")
         self.turns = self._counter("turns", "Turns that were committed.")
-        self.messages = self._counter("messages", "Messages applied to runs, by kind.", "kind")
+        self.messages = Labelled(self._counter("messages", "Messages applied to runs, by kind.", "kind"))
         self.stale = self._counter("stale_messages", "Messages that no longer meant anything.")
-        self.commits = self._counter("commits", "Transactions of the turn loop, by outcome.", "outcome")
+        self.commits = Labelled(self._counter("commits", "Transactions of the turn loop, by outcome.", "outcome"))
         self.suspended = self._counter("runs_suspended_by_engine", "Runs that the engine could not process.")
-        self.calls = self._counter("calls", "Calls that ended, by kind and outcome.", "kind", "outcome")
+        self.calls = Labelled(self._counter("calls", "Calls that ended, by kind and outcome.", "kind", "outcome"))
         self.events_in = self._counter("events_received", "Events taken from outside.")
         self.events_routed = self._counter("events_routed", "Events that were matched against listeners.")
         self.evaluations = self._counter("expression_evaluations", "Expressions evaluated in workers.")

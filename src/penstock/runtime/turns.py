@@ -94,6 +94,8 @@ class Turns:
         self._evaluating = asyncio.Semaphore(_EVALUATIONS_AT_ONCE)
         self._loading = asyncio.Semaphore(_LOADS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        metrics.runs_waiting.set_function(lambda: self.boxes.ready_count)
+        metrics.runs_cached.set_function(lambda: len(live))
 
     # The ways in
 
@@ -148,7 +150,6 @@ class Turns:
                 if (loop.time() - began) * 1000 > limits.STEPPING_SLICE_MS:
                     await asyncio.sleep(0)
                     began = loop.time()
-            self._metrics.runs_waiting.set(self.boxes.ready_count)
             await asyncio.sleep(0)
             while len(self._prepared) > 2 * limits.MAX_COMMIT_RUNS:
                 self._room.clear()
@@ -395,7 +396,6 @@ class Turns:
             self._metrics.runs_started.inc()
         if state is not None and state.ended:
             self._metrics.runs_ended.labels(state.status).inc()
-        self._metrics.runs_cached.set(len(self._live))
 
     # When the commit did not go as thought
 

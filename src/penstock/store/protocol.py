@@ -25,6 +25,11 @@ from penstock.store.rows import (
 
 
 class Store(Protocol):
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody else can change the store while this one is open, so that what was read may be kept."""
+        ...
+
     async def open(self) -> None:
         """Opens and migrates. Raises `StoreInUse` if another engine owns it, `InfrastructureError` if its schema is
         newer than this Penstock knows."""

@@ -164,11 +164,12 @@ def attempt_timed_out(machine: "Machine", frame: Frame) -> None:
 
 def key_to_resend(machine: "Machine", frame: Frame) -> str | None:
     """The idempotency key of the same call in the attempt before, if its outcome is unknown."""
-    place = machine.call_place(frame)
     current = machine.frames.get(frame.parent)
     while current is not None:
-        if isinstance(current.work, TryWork) and place in current.work.resend:
-            return current.work.resend[place]
+        if isinstance(current.work, TryWork) and current.work.resend:
+            key = current.work.resend.get(machine.call_place(frame))
+            if key is not None:
+                return key
         current = machine.frames.get(current.parent)
     return None
 

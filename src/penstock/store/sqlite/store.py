@@ -56,6 +56,10 @@ class SqliteStore:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
 
+    @property
+    def exclusive(self) -> bool:
+        return True
+
     async def open(self) -> None:
         if self._writer is not None:
             raise InfrastructureError(f"the database {self._place} is open already")
