@@ -128,8 +128,8 @@ class TestRetention:
             await engine.deploy(document("child", SHORT))
             await engine.deploy(document("parent", start + "- w: {wait: P5D}\n"))
             parent = await engine.start_run("test", "parent", "latest", {})
-            while not (children := await engine.list_runs(name="child", namespace="test")):
-                await asyncio.sleep(0)  # noqa: ASYNC110 - lists make no sound
+            while not (children := await engine.list_runs(name="child", namespace="test")):  # noqa: ASYNC110 - lists make no sound
+                await asyncio.sleep(0)
             assert (await engine.wait_run(children[0].id, 10)).status == "completed"
             clock.advance(3 * DAY)
             assert await swept(engine, clock) == 0

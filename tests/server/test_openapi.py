@@ -65,6 +65,7 @@ async def test_every_path_of_the_contract_is_there(document: Json) -> None:
         "/api/v1/workflows/{namespace}/{name}/{version}",
         "/api/v1/workflows/{namespace}/{name}/runs",
         "/api/v1/runs",
+        "/api/v1/runs:prune",
         "/api/v1/runs/{id}",
         "/api/v1/runs/{id}/tasks",
         "/api/v1/runs/{id}/history",

@@ -37,17 +37,18 @@ _USUAL_URL: Final = "http://127.0.0.1:8090"
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="How much is logged; info when absent.",
 )
+@click.option("--config", metavar="FILE", help="A settings file in TOML; PENSTOCK_CONFIG when absent.")
 @click.option("--roles", metavar="ROLES", help="api,engine: what this process does; only both together for now.")
-def up(roles: str | None, **given: str | int | None) -> None:
+def up(roles: str | None, config: str | None, **given: str | int | None) -> None:
     """Start the engine and its API; Ctrl-C or SIGTERM ends it after what is under way.
 
-    Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on. Without a token
-    it listens on this machine only, and asks for no login (development mode).
+    Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on, or in the settings
+    file. Without a token it listens on this machine only, and asks for no login (development mode).
     """
     if roles is not None and sorted(role.strip() for role in roles.split(",")) != _ROLES:
         message = f"--roles {roles[:100]!r}: this version runs api and engine in one process only"
         raise CommandFailed(INVALID, message, advice="--roles api,engine, or no --roles")
-    _serve(load_settings(None, **given))
+    _serve(load_settings(None, config=config, **given))
 
 
 def _serve(settings: Settings) -> None:

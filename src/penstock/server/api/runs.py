@@ -11,6 +11,7 @@ from penstock.server.bodies import read_object
 from penstock.server.endpoints import EVENT_STREAM, Answer, Body, Endpoint, Parameter
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN, SINCE, UNTIL
+from penstock.server.prune_bodies import PRUNE_WISH, PRUNED, pruned_json, read_wish
 from penstock.server.refusals import BadRequest
 from penstock.server.replies import no_content, page, reply
 from penstock.server.schemas import RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
@@ -33,7 +34,7 @@ class RunsApi:
         self._streams = streams
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        return (*self._readers(), *self._controls())
+        return (*self._readers(), *self._controls(), self._pruning())
 
     def _readers(self) -> tuple[Endpoint, ...]:
         event = ref("CloudEvent")
@@ -160,6 +161,18 @@ class RunsApi:
             ),
         )
 
+    def _pruning(self) -> Endpoint:
+        return Endpoint(
+            "POST",
+            "/api/v1/runs:prune",
+            "Delete old ended runs, or count them",
+            handler=self.prune,
+            answers=(Answer(200, "What went or would go; ask again while there is more", PRUNED),),
+            body=Body(PRUNE_WISH, required=False),
+            problems=(400, 415),
+            tag="runs",
+        )
+
     async def list(self, request: web.Request) -> web.Response:
         most = queries.limit(request)
         namespace, name = _workflow_filter(request)
@@ -224,6 +237,11 @@ class RunsApi:
             raise BadRequest("from: must be the reference of a task, a JSON Pointer")
         run = await self._engine.retry(run_id, reference)
         return reply({"id": run.id, "retry_of": run_id}, 202, headers={"Location": f"/api/v1/runs/{run.id}"})
+
+    async def prune(self, request: web.Request) -> web.Response:
+        body = await read_object(request, {})
+        pruned = await self._engine.prune(read_wish(body, self._engine.clock.now_ms()))
+        return reply(pruned_json(pruned, dry_run=body.get("dry_run") is True))
 
     async def delete(self, request: web.Request) -> web.Response:
         await self._engine.delete_run(queries.run_id(request))

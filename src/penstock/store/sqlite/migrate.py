@@ -21,13 +21,19 @@ def load_migrations() -> tuple[str, ...]:
 
 def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...], place: str) -> None:
     """Applies what is missing. Raises `InfrastructureError` for a newer schema or a file that is not ours."""
+    current = known_schema(connection, len(scripts), place)
+    for number, script in enumerate(scripts[current:], start=current + 1):
+        _apply(connection, script, number)
+
+
+def known_schema(connection: sqlite3.Connection, newest: int, place: str) -> int:
+    """The schema of a database, 0 for an empty one. Raises `InfrastructureError` as `migrate`."""
     current = _integer(connection, "PRAGMA user_version")
-    check_known(current, len(scripts), place)
+    check_known(current, newest, place)
     mark = _integer(connection, "PRAGMA application_id")
     if mark != APPLICATION_ID and (mark or _integer(connection, "SELECT count(*) FROM sqlite_schema")):
         raise InfrastructureError(f"{place} is a database of another program")
-    for number, script in enumerate(scripts[current:], start=current + 1):
-        _apply(connection, script, number)
+    return current
 
 
 def _apply(connection: sqlite3.Connection, script: str, number: int) -> None:
