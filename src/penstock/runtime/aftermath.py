@@ -32,7 +32,7 @@ class Aftermath:
         if prepared.writes is None or not prepared.writes.subscribe or prepared.turn.program is None:
             return
         topics = prepared.turn.program.topics
-        names = {row.topic for row in prepared.writes.subscribe.values()}
+        names = dict.fromkeys(row.topic for row in prepared.writes.subscribe.values())
         self._router.before([topics[name] for name in names if name in topics])
 
     def committed(self, prepared: Prepared, outcome: Committed) -> None:

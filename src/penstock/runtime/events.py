@@ -175,7 +175,7 @@ class Router:
 
     def may_have(self, subscribe: Sequence[Subscribe]) -> list[EventTopic]:
         """Of the filters of these listeners, those for which an event may be kept."""
-        topics = {name: self._listeners.topic(name) for name in {command.topic for command in subscribe}}
+        topics = {name: self._listeners.topic(name) for name in dict.fromkeys(command.topic for command in subscribe)}
         now = self._clock.now_ms()
         latest = max(self._expiry.values(), default=0)
         return [

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from penstock.errors import InfrastructureError
 from penstock.kernel.topics import EventTopic
 from penstock.model.json_value import Json
 from penstock.model.workflow import WorkflowIdentity
-from penstock.runtime.programs import Programs
+from penstock.runtime.programs import BrokenDefinition, Programs
 
 
 class Listeners:
@@ -42,8 +41,8 @@ class Listeners:
 
     async def refresh(self, names: Iterable[str]) -> None:
         """Replaces the topics by those that the store names, and those added since `begin_refresh`."""
-        wanted = set(names)
-        for name in wanted - self._topics.keys():
+        wanted = dict.fromkeys(names)
+        for name in [name for name in wanted if name not in self._topics]:
             if (topic := await self.find(name)) is not None:
                 self.add(topic)
         for name in [name for name in self._topics if name not in wanted and name not in self._added]:
@@ -51,13 +50,16 @@ class Listeners:
             del self._by_type[topic.type][name]
 
     async def find(self, name: str) -> EventTopic | None:
-        """The topic from the program of its workflow; None when that cannot be had any more."""
+        """The topic from the program of its workflow; None when that cannot be had any more.
+
+        Raises `InfrastructureError` when the store fails: without its topic, a listener would miss events.
+        """
         if (topic := self._topics.get(name)) is not None:
             return topic
         identity = identity_of(name)
         try:
             program = None if identity is None else await self._programs.get(identity)
-        except InfrastructureError:
+        except BrokenDefinition:
             return None
         return None if program is None else program.topics.get(name)
 

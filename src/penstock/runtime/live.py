@@ -83,7 +83,7 @@ async def load_values(store: Store, run_id: str, missing: Iterable[Value]) -> No
     wanted = list(missing)
     if not wanted:
         return
-    found = await store.load_values(run_id, list({value.digest for value in wanted}))
+    found = await store.load_values(run_id, list(dict.fromkeys(value.digest for value in wanted)))
     for value in wanted:
         if (data := found.get(value.digest)) is None:
             raise InfrastructureError(f"the store has lost the value {value.digest.hex()} of run {run_id}")

@@ -1,13 +1,19 @@
 """Expression workers without processes: libjq in this one, for expressions of our own only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 import jq
 import msgspec
 
+from penstock.model.json_value import Json
 from penstock.runtime.workers import Evaluated, Evaluation, EvaluationFailed, EvaluationResult
+
+
+class _Program(Protocol):
+    def input_text(self, text: str) -> Iterable[Json]: ...
 
 
 class SimulatedWorkers:
@@ -38,9 +44,10 @@ class SimulatedWorkers:
 
 @lru_cache(maxsize=1024)
 def _evaluate(text: str, dot: bytes, variables: tuple[tuple[str, bytes], ...]) -> EvaluationResult:
-    given = {name: msgspec.json.decode(value) for name, value in variables}
+    given: dict[str, Json] = {name: msgspec.json.decode(value) for name, value in variables}
     try:
-        value = next(iter(jq.compile(text, args=given).input_text(dot.decode())), None)
+        program: _Program = jq.compile(text, args=given)  # pyright: ignore[reportUnknownMemberType]
+        value = next(iter(program.input_text(dot.decode())), None)
     except ValueError as error:
         return EvaluationFailed("expression", str(error))
     return Evaluated(msgspec.json.encode(value))

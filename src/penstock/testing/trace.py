@@ -1,13 +1,16 @@
 """What happened, in order: one line each, with the simulated time. Two equal traces are one and the same run."""
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from hashlib import blake2b
 from typing import Any, cast
 
 import structlog
 
 from penstock.model.json_value import Json
+
+LogWitness = Callable[[str, BaseException | None], None]
+"""Takes each event of the log."""
 
 
 class Trace:
@@ -25,7 +28,7 @@ class Trace:
         """The same for the same trace."""
         return blake2b("\n".join(self.lines).encode(), digest_size=8).hexdigest()
 
-    def logger(self, noticed: "LogWitness") -> structlog.stdlib.BoundLogger:
+    def logger(self, noticed: LogWitness) -> structlog.stdlib.BoundLogger:
         """A log for the engine: its lines are lines of the trace."""
 
         def record(_: object, level: str, event: MutableMapping[str, Any]) -> Json:
@@ -39,10 +42,3 @@ class Trace:
         wrapper = structlog.make_filtering_bound_logger(20)
         logger = structlog.wrap_logger(None, processors=[record], wrapper_class=wrapper)
         return cast("structlog.stdlib.BoundLogger", logger)
-
-
-class LogWitness:
-    """Called with each event of the log."""
-
-    def __call__(self, event: str, error: BaseException | None) -> None:
-        """Takes no notice."""

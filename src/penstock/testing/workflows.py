@@ -13,6 +13,7 @@ NAMESPACE: Final = "sim"
 Document = dict[str, Json]
 _KEEP: Final = {"order": "${ .order }"}
 _ORDER: Final = {"from": "${ .data.order }", "expect": "${ .order }"}
+_NUMBER: Final = {"from": "${ .data.n }", "expect": "${ .n }"}
 
 
 class Plan:
@@ -97,12 +98,13 @@ class _Generator:
         return {"fork": {"branches": branches}, "output": {"as": {"n": f"${{ {total} }}", "order": "${ .[0].order }"}}}
 
     def _handed_over(self, depth: int, once: bool) -> Json:
-        """What one branch emits, the other waits for."""
+        """What one branch emits, the other waits for; by `n`, too, for an earlier run of the order emitted the like."""
         if not once:
             return _set(self._random)
         type_ = self._type("inner")
         emit = {"emit": {"event": {"with": _emitted(type_)}}, "output": {"as": {"n": "${ $input.n }", **_INPUT_ORDER}}}
-        listen = _listening({"one": _filter(type_)}, "${ $input.n + .[0].n }")
+        heard = {"with": {"type": type_}, "correlate": {"order": _ORDER, "n": _NUMBER}}
+        listen = _listening({"one": heard}, "${ $input.n + .[0].n }")
         branches: list[Json] = [{"hear": listen}, {"say": {"do": [{"pause": _wait(self._random)}, {"emit": emit}]}}]
         self._random.shuffle(branches)
         total = {"n": "${ .[0].n + .[1].n }", "order": "${ .[0].order }"}
