@@ -7,6 +7,7 @@ import pytest
 
 from penstock.errors import CallerError, Conflict, NotFound, Unprocessable
 from penstock.kernel import codec
+from penstock.model.limits import MAX_RUN_DEPTH
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
 from penstock.tools.contract import HttpTransport, ToolDefinition
@@ -139,7 +140,9 @@ async def test_runs_that_start_themselves_end_at_the_depth_limit(engine: Engine)
     tasks = "- p: {run: {workflow: {namespace: test, name: deep, version: latest}}}\n"
     run = await run_to_end(engine, document("deep", tasks), timeout_s=60)
     assert run.status == "faulted"
-    assert len(await engine.list_runs(limit=100)) <= 35
+    assert len(await engine.list_runs(limit=100)) == MAX_RUN_DEPTH + 1
+    deepest = (await engine.list_runs(limit=1))[0]
+    assert str(MAX_RUN_DEPTH) in (await engine.get_run(deepest.id)).error["detail"]
 
 
 async def test_a_capability_without_a_tool_waits_and_says_why(engine: Engine, service: Service) -> None:

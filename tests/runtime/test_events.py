@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 
+import pytest
+
 from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
@@ -169,3 +171,15 @@ async def test_a_listener_with_an_open_key_takes_the_first_value_and_keeps_to_it
     await engine.publish([event("b", {"k": 2}), event("b", {"k": 1})])
     run = await engine.wait_run(run.id, 10)
     assert run.output == [{"k": 1}, {"k": 1}]
+
+
+@pytest.mark.parametrize("count", [9, 10, 11, 35])
+async def test_a_reader_far_behind_misses_no_event(engine: Engine, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr("penstock.model.limits.MAX_EVENTS_PER_LOOK", 10)
+    await engine.publish([event("told", number) for number in range(count)])
+    seen: list[Json] = []
+    async for _, told in engine.stream_events(after=0):
+        seen.append(told["data"])
+        if len(seen) == count:
+            break
+    assert seen == [{} if number is None else number for number in range(count)]

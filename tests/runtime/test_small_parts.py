@@ -110,3 +110,9 @@ def test_logs_name_an_error_by_type_and_place_but_not_its_message(form: str) -> 
     said = out.getvalue()
     assert "ValueError" in said and "r1" in said and "test_small_parts.py" in said
     assert "s3cr3t" not in said
+
+
+@pytest.mark.parametrize("token", [" ", "a b", "token\n", " token", "tökén", "a\x00"])
+def test_a_token_that_no_client_could_send_is_refused(token: str) -> None:
+    with pytest.raises(SettingsError, match="token"):
+        load_settings({}, token=token)

@@ -133,3 +133,4 @@ POSTGRES_IDLE_TRANSACTION_MS: Final = 10_000  # a transaction whose engine fell 
 RECONNECT_MS: Final = 50  # the first wait before a lost connection to PostgreSQL is made again; doubled each time
 MAX_RECONNECT_MS: Final = 2_000  # the longest of these waits
 MAX_RECONNECTS: Final = 8  # attempts to connect again before what waits for it fails (and may ask again)
+MAX_EVENTS_PER_LOOK: Final = 10_000  # events that the stream of events holds in memory for one reader

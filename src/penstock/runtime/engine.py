@@ -1,6 +1,7 @@
 """The engine as servers, command lines and other programs use it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -328,20 +329,23 @@ class Engine:
                 after = newest[0].seq if newest else 0
             while not self._opened.closing:
                 came.clear()
-                for view in await self._newer(after):
+                views = await self._newer(after)
+                for view in views:
                     after = view.seq
                     yield view.seq, view.event
-                await came.wait()
+                if len(views) < limits.MAX_EVENTS_PER_LOOK:
+                    await came.wait()
 
     async def _newer(self, after: int) -> list[EventView]:
-        found: list[EventView] = []
+        """Events after `after` in order of ingestion; of very many the oldest, so that none is left out."""
+        found: deque[EventView] = deque(maxlen=limits.MAX_EVENTS_PER_LOOK)
         before: int | None = None
         while page := await self.list_events(beyond=before, limit=limits.MAX_PAGE_ITEMS):
-            found += [view for view in page if view.seq > after]
+            found.extend(view for view in page if view.seq > after)
             before = page[-1].seq
-            if before <= after or len(found) > limits.MAX_LISTEN_EVENTS:
+            if before <= after:
                 break
-        return found[::-1]
+        return list(reversed(found))
 
     # Tools and secrets
 

@@ -62,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port: {self.port} is not a port")
+        if not all("!" <= character <= "~" for character in self.token):
+            # A client could never send it: a header loses blanks at its ends and knows no other characters.
+            raise SettingsError("token: must have visible ASCII characters only, and no blank or line break")
         if not 1 <= self.calls_in_flight <= 100_000:
             raise SettingsError("calls_in_flight: must be between 1 and 100000")
         if not 2 <= self.expression_processes <= 64:
