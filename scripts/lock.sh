@@ -24,6 +24,7 @@ compile() { # compile OUTPUT ARGUMENT… : keeps the pins that OUTPUT already ha
 }
 
 compile runtime.txt "$@" pyproject.toml
+compile postgres.txt "$@" --extra postgres --constraint requirements/runtime.txt pyproject.toml
 compile dev.txt "$@" --extra dev --constraint requirements/runtime.txt pyproject.toml
 "$work/venv/bin/python" - >"$work/build.in" <<'PY'
 import tomllib

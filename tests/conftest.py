@@ -6,6 +6,10 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
+from tests.postgres_fixtures import postgres_base, postgres_server, postgres_url
+
+__all__ = ["postgres_base", "postgres_server", "postgres_url"]
+
 TESTS: Final = Path(__file__).resolve().parent
 
 DRIVE_SERVERS: Final = frozenset({"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"})

@@ -39,6 +39,7 @@ def declared() -> dict[str, list[str]]:
     return {
         "runtime": project["project"]["dependencies"],
         "dev": project["project"]["optional-dependencies"]["dev"],
+        "postgres": project["project"]["optional-dependencies"]["postgres"],
         "build": project["build-system"]["requires"],
     }
 
@@ -63,7 +64,7 @@ def test_the_runtime_has_few_distributions():
     assert len(names) == len(set(names)) <= RUNTIME_DISTRIBUTIONS_MAX
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt", "build.txt"])
+@pytest.mark.parametrize("name", ["runtime.txt", "postgres.txt", "dev.txt", "build.txt"])
 def test_every_distribution_is_pinned_by_hash(name: str):
     blocks = requirement_blocks(name)
     assert blocks
@@ -71,7 +72,7 @@ def test_every_distribution_is_pinned_by_hash(name: str):
         assert re.match(r"[a-z0-9.-]+==\S+( ;.*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*$", block), block[:80]
 
 
-@pytest.mark.parametrize("group", ["runtime", "dev", "build"])
+@pytest.mark.parametrize("group", ["runtime", "postgres", "dev", "build"])
 def test_every_declared_requirement_is_bounded_above(group: str):
     requirements = declared()[group]
     assert requirements
@@ -82,6 +83,12 @@ def test_every_declared_requirement_is_bounded_above(group: str):
 def test_what_is_declared_is_what_is_pinned():
     pinned = {name_of(block) for block in requirement_blocks("runtime.txt")}
     assert {name_of(requirement) for requirement in declared()["runtime"]} <= pinned
+
+
+def test_postgresql_needs_its_driver_and_nothing_else():
+    runtime = {block.split()[0] for block in requirement_blocks("runtime.txt")}
+    more = {block.split()[0] for block in requirement_blocks("postgres.txt")} - runtime
+    assert {name_of(requirement) for requirement in more} == {"asyncpg"}
 
 
 def test_the_tests_run_on_the_pins_of_the_runtime():

@@ -12,13 +12,20 @@ from tests.store.contract_lists import filled
 __all__ = ["filled"]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store("memory:" if request.param == "memory" else f"sqlite:{tmp_path}/penstock.db")
+    match request.param:
+        case "postgres":
+            url = request.getfixturevalue("postgres_url")
+        case "memory":
+            url = "memory:"
+        case _:
+            url = f"sqlite:{tmp_path}/penstock.db"
+    opened = open_store(url)
     await opened.open()
     yield opened
     await opened.close()
 
 
 class TestStore(StoreContract):
-    """The contract over SQLite, in a file and in memory."""
+    """The contract over SQLite, in a file and in memory, and over PostgreSQL."""

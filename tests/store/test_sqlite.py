@@ -121,9 +121,9 @@ async def test_a_place_that_cannot_be_written_is_an_infrastructure_error(tmp_pat
         await SqliteStore(tmp_path).open()
 
 
-@pytest.mark.parametrize("url", ["postgres://me:word@h/db", "sqlite:", "sqlite", "", "sqlite://host/x", "/p.db"])
+@pytest.mark.parametrize("url", ["mysql://me:word@h/db", "sqlite:", "sqlite", "", "sqlite://host/x", "/p.db"])
 def test_other_urls_are_refused_with_what_works(url: str) -> None:
-    with pytest.raises(CallerError, match=r"use sqlite:PATH, sqlite:///PATH or memory:") as caught:
+    with pytest.raises(CallerError, match=r"use sqlite:PATH, sqlite:///PATH, memory: or postgresql:") as caught:
         open_store(url)
     assert "word" not in caught.value.detail
 

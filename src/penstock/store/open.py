@@ -1,28 +1,63 @@
 """From a store's URL to the store."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from penstock.errors import CallerError
 from penstock.store.protocol import Store
 from penstock.store.sqlite import SqliteStore
 
+_POSTGRES: Final = ("postgresql", "postgres")
+_KNOWN: Final = "use sqlite:PATH, sqlite:///PATH, memory: or postgresql://USER@HOST/DATABASE"
+
 
 def open_store(url: str) -> Store:
-    """The store that `url` names, not opened yet: `sqlite:PATH`, `sqlite:///PATH` or `memory:`.
+    """The store that `url` names, not opened yet: `sqlite:PATH`, `sqlite:///PATH`, `memory:`, `postgresql://…`.
 
     As usual for such URLs, `sqlite:///data.db` is a relative path and `sqlite:////var/data.db` an absolute one.
     Raises `CallerError` for anything else, saying what works.
     """
-    return SqliteStore(path_of(url))
+    return _postgres_store(url) if _is_postgres(url) else SqliteStore(path_of(url))
 
 
 def path_of(url: str) -> Path | None:
-    """The database file that a store's URL names; None for one in memory. Raises as `open_store`."""
-    if url in {"memory:", "memory://"}:
+    """The database file that a store's URL names; None for one that is no file. Raises as `open_store`."""
+    if url in {"memory:", "memory://"} or _is_postgres(url):
         return None
     scheme, colon, rest = url.partition(":")
     path = rest.removeprefix("///") if rest.startswith("///") else rest
     if scheme != "sqlite" or not colon or not path or path.startswith("//"):
         shown = f"{scheme}:…" if "@" in url else url  # what looks like credentials is not repeated
-        raise CallerError(f"the store {shown!r} is not known: use sqlite:PATH, sqlite:///PATH or memory:")
+        raise CallerError(f"the store {shown!r} is not known: {_KNOWN}")
     return Path(path)
+
+
+def shown_url(url: str) -> str:
+    """A store's URL as it may be shown and logged: without password and options."""
+    if not _is_postgres(url):
+        return url
+    try:
+        parts = urlsplit(url)
+        user = f"{parts.username}@" if parts.username else ""
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return f"{_POSTGRES[0]}:…"
+    return f"{_POSTGRES[0]}://{user}{parts.hostname or ''}{port}{parts.path}"
+
+
+def _is_postgres(url: str) -> bool:
+    return url.partition("://")[0] in _POSTGRES and "://" in url
+
+
+def _postgres_store(url: str) -> Store:
+    try:
+        module = import_module("penstock.store.postgres")
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        message = "PostgreSQL needs a driver that is not installed: pip install 'penstock[postgres]'"
+        raise CallerError(message) from error
+    store: Store = module.PostgresStore(url)
+    return store

@@ -16,6 +16,7 @@ from penstock.model.json_value import Json
 from penstock.runtime.logs import make_log
 from penstock.runtime.settings import Settings, load_settings
 from penstock.server.app import RunningServer, run_until_stopped
+from penstock.store import shown_url
 
 _ROLES: Final = ["api", "engine"]
 _HELLO: Final = (
@@ -27,7 +28,9 @@ _USUAL_URL: Final = "http://127.0.0.1:8090"
 @click.command()
 @click.option("--host", help="The address to listen on; 127.0.0.1 when absent.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 8090 when absent, 0 takes any free one.")
-@click.option("--store", metavar="URL", help="sqlite:PATH or memory:; sqlite:.penstock/penstock.db when absent.")
+@click.option(
+    "--store", metavar="URL", help="sqlite:PATH, memory: or postgresql://…; sqlite:.penstock/penstock.db when absent."
+)
 @click.option("--token", metavar="TOKEN", help="What clients must send; better in PENSTOCK_TOKEN.")
 @click.option("--secrets", metavar="FILE", help="A JSON or YAML file with secrets, name: value, to store at start.")
 @click.option("--key-file", metavar="FILE", help="The key that seals secrets; .penstock/key when absent.")
@@ -85,7 +88,7 @@ def _not_started(error: InfrastructureError, settings: Settings) -> CommandFaile
 def _announce(server: RunningServer, settings: Settings) -> None:
     """Four lines, the last of which can be pasted into another shell of this directory."""
     url = server.base_url
-    kept = "in memory: gone when this ends" if settings.in_memory else f"{settings.store_url}, kept"
+    kept = "in memory: gone when this ends" if settings.in_memory else f"{shown_url(settings.store_url)}, kept"
     mode = "token needed" if settings.token else "development mode: no token, this machine only"
     begin = "" if url == _USUAL_URL else f"export PENSTOCK_URL={url}; "
     click.echo(f"Penstock {__version__}  {url}  ({mode})")

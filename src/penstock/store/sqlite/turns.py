@@ -13,6 +13,7 @@ from penstock.store.sqlite.mapping import as_json, new_run_row, updated_run_row
 from penstock.store.sqlite.session import Session
 from penstock.store.waves import StartKeys, waves
 
+
 class Conflict(Exception):
     """A run is not in the expected version, exists already, or its start key is taken."""
 

@@ -1,0 +1,51 @@
+"""Brings a schema to the version of this Penstock: numbered files, forward only, each in a transaction.
+
+The table `penstock_migrations` holds the numbers that were applied. A schema with tables but without that one is
+another program's and is left alone.
+"""
+
+from penstock.errors import InfrastructureError
+from penstock.store.migrations import check_known, read_migrations
+from penstock.store.postgres.address import Address
+from penstock.store.postgres.connection import Connection
+from penstock.store.postgres.session import Session
+
+_TABLE = "penstock_migrations"
+
+
+def load_migrations() -> tuple[str, ...]:
+    """The scripts in order; the script at index N leads to schema N + 1."""
+    return read_migrations("penstock.store.postgres")
+
+
+async def migrate(connection: Connection, session: Session, address: Address, scripts: tuple[str, ...]) -> None:
+    """Applies what is missing. Raises `InfrastructureError` for a newer schema or one that is not ours."""
+    applied = 0
+    while applied < len(scripts):
+        await session.begin()
+        try:
+            await session.value("lock_migrations", address.lock_key("migrations"))
+            await _prepare(connection, session, address)
+            applied = int(await session.value("last_migration"))
+            check_known(applied, len(scripts), f"{address.place} (schema {address.schema})")
+            if applied < len(scripts):
+                await connection.execute(scripts[applied])
+                applied += 1
+                await session.execute("note_migration", applied)
+            await session.commit()
+        except BaseException:
+            if not connection.is_closed():
+                await session.rollback()
+            raise
+
+
+async def _prepare(connection: Connection, session: Session, address: Address) -> None:
+    """Makes the schema and its table of migrations unless they are there."""
+    # A role may use a schema that it could not have made, so this asks before it makes one.
+    if not await session.value("schema_exists", address.schema):
+        await connection.execute(f'CREATE SCHEMA "{address.schema}"')  # a checked name: see `parse_address`
+    if await session.value("table_exists", address.schema, _TABLE):
+        return
+    if await session.value("any_table", address.schema):
+        raise InfrastructureError(f"the schema {address.schema} of {address.place} belongs to another program")
+    await session.value("create_migrations")

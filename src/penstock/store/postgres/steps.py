@@ -1,0 +1,81 @@
+"""The steps of a transaction: a turn of a run, or any other write; and how many of them are done."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from penstock.store.postgres.failures import blame, is_culprit, message_of
+from penstock.store.postgres.session import Session
+from penstock.store.postgres.turns import Conflict, write_turns
+from penstock.store.rows import CommitOutcome, Rejected, RunCommit, Stale, StartKey
+
+
+class TurnStep:
+    """A turn; its result says how it went."""
+
+    __slots__ = ("result", "start_key", "turn")
+
+    def __init__(self, turn: RunCommit, start_key: StartKey | None) -> None:
+        self.turn = turn
+        self.start_key = start_key if turn.expected_version == 0 else None
+        self.result: CommitOutcome | None = None
+
+    def fail(self, error: Exception) -> None:
+        self.result = Stale() if isinstance(error, Conflict) else Rejected(message_of(error))
+
+
+class WriteStep:
+    """Any other write: a function of the session."""
+
+    __slots__ = ("apply", "error", "result")
+
+    def __init__(self, apply: Callable[[Session], Awaitable[Any]]) -> None:
+        self.apply = apply
+        self.error: Exception | None = None
+        self.result: Any = None
+
+    def fail(self, error: Exception) -> None:
+        self.error = blame(error)
+
+
+Step = TurnStep | WriteStep
+
+Apply = Callable[[Session, Sequence[Step]], Awaitable[None]]
+
+
+async def apply_together(session: Session, steps: Sequence[Step]) -> None:
+    """Does the steps in order, neighbouring turns in one go. Any exception spoils the transaction."""
+    for kind, group in groupby(steps, type):
+        if kind is TurnStep:
+            await _apply_turns(session, [step for step in group if isinstance(step, TurnStep)])
+            continue
+        for step in group:
+            if isinstance(step, WriteStep):
+                step.error, step.result = None, await step.apply(session)
+
+
+async def _apply_turns(session: Session, steps: list[TurnStep]) -> None:
+    keys = {step.turn.run.id: step.start_key for step in steps if step.start_key is not None}
+    outcomes = await write_turns(session, [step.turn for step in steps], keys)
+    for step, outcome in zip(steps, outcomes, strict=True):
+        step.result = outcome
+
+
+async def apply_by_halves(session: Session, steps: Sequence[Step]) -> None:
+    """Does the steps in order; what is to blame is undone alone and remembers its error."""
+    await session.savepoint()
+    try:
+        await apply_together(session, steps)
+    except Exception as error:
+        if not is_culprit(error):
+            raise
+        await session.undo()
+        if len(steps) == 1:
+            steps[0].fail(error)
+            return
+    else:
+        await session.release()
+        return
+    middle = len(steps) // 2
+    await apply_by_halves(session, steps[:middle])
+    await apply_by_halves(session, steps[middle:])

@@ -1,0 +1,285 @@
+"""The store over one schema of a PostgreSQL database: the `Store` contract put together from writer and readers.
+
+Invariants: every write goes through the writer's queue, and its call returns only after the COMMIT; one engine at a
+time owns the schema, and no other can commit.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from penstock.errors import InfrastructureError
+from penstock.store.counters import StoreCounters, StoreStatistics
+from penstock.store.postgres import definitions, events, reads
+from penstock.store.postgres.address import parse_address
+from penstock.store.postgres.failures import failure
+from penstock.store.postgres.link import Link
+from penstock.store.postgres.migrate import load_migrations, migrate
+from penstock.store.postgres.owner import Owner
+from penstock.store.postgres.readers import Readers
+from penstock.store.postgres.session import BeforeStatement, Session
+from penstock.store.postgres.writer import Writer
+from penstock.store.rows import (
+    CommitOutcome,
+    EventRow,
+    InboxRow,
+    JournalRow,
+    RunCommit,
+    RunRow,
+    StartKey,
+    StoredRun,
+    StoredWorkflow,
+    Subscription,
+    Tool,
+)
+from penstock.store.statements import load_statements
+
+T = TypeVar("T")
+
+
+class PostgresStore:
+    """A `Store`. `url` is what `parse_address` takes.
+
+    `before_statement` is awaited with the name of each statement of the writer before it runs; an exception from it
+    counts as that statement's.
+    """
+
+    def __init__(self, url: str, *, before_statement: BeforeStatement | None = None) -> None:
+        self._address = parse_address(url)
+        self._place = self._address.place
+        self._before_statement = before_statement
+        self._statements = load_statements("penstock.store.postgres", "statements.sql")
+        self._counters = StoreCounters()
+        self._owner = Owner(self._address, self._statements, self._counters)
+        self._writer: Writer | None = None
+        self._readers: Readers | None = None
+
+    @property
+    def exclusive(self) -> bool:
+        return False
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            raise InfrastructureError(f"the database {self._place} is open already")
+        self._owner = Owner(self._address, self._statements, self._counters)
+        try:
+            await self._take()
+        except Exception as error:
+            await self._owner.release()
+            raise failure(error, self._place) from error
+
+    async def close(self) -> None:
+        if self._writer is None or self._readers is None:
+            return
+        writer, readers = self._writer, self._readers
+        self._writer = self._readers = None
+        await writer.close()
+        await readers.close()
+        await self._owner.release()
+
+    def statistics(self) -> StoreStatistics:
+        return self._counters.snapshot(self._writer.queue_length if self._writer else 0)
+
+    # Turns
+
+    async def commit(self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()) -> list[CommitOutcome]:
+        created = {turn.run.id for turn in turns if turn.expected_version == 0}
+        if stray := [key.run_id for key in start_keys if key.run_id not in created]:
+            raise ValueError(f"start keys for runs that these turns do not create: {stray}")
+        if not turns:
+            return []
+        return await self._open_writer.write_turns(turns, {key.run_id: key for key in start_keys})
+
+    async def start_key(self, namespace: str, name: str, key: str) -> StartKey | None:
+        return await self._read(lambda s: reads.start_key(s, namespace, name, key))
+
+    async def load_run(self, run_id: str) -> StoredRun | None:
+        return await self._read(lambda s: reads.load_run(s, run_id))
+
+    async def load_values(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        return await self._read(lambda s: reads.load_values(s, run_id, digests))
+
+    async def due_runs(self, until: int, limit: int) -> list[tuple[str, int]]:
+        return await self._read(lambda s: reads.due_runs(s, until, limit))
+
+    async def next_due_at(self, after: int) -> int | None:
+        return await self._read(lambda s: reads.next_due_at(s, after))
+
+    async def calling_runs(self, after: str, limit: int) -> list[str]:
+        return await self._read(lambda s: reads.calling_runs(s, after, limit))
+
+    async def inbox(self, after: int, limit: int) -> list[InboxRow]:
+        return await self._read(lambda s: reads.inbox(s, after, limit))
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
+        return await self._write(lambda s: events.put_messages(s, messages))
+
+    async def discard_inbox(self, seqs: Sequence[int]) -> int:
+        return await self._write(lambda s: s.execute("delete_inbox", list(seqs)))
+
+    # Reading runs
+
+    async def list_runs(
+        self,
+        *,
+        status: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        before: str | None = None,
+        id_prefix: str | None = None,
+        limit: int,
+    ) -> list[RunRow]:
+        filters = {
+            "status": status,
+            "namespace": namespace,
+            "name": name,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        }
+        return await self._read(lambda s: reads.list_runs(s, labels or {}, id_prefix or "", before, filters))
+
+    async def journal(self, run_id: str, after: int, limit: int) -> list[JournalRow]:
+        return await self._read(lambda s: reads.journal(s, run_id, after, limit))
+
+    async def journal_tail(self, run_id: str, before: int, limit: int) -> list[JournalRow]:
+        return await self._read(lambda s: reads.journal_tail(s, run_id, before, limit))
+
+    async def checkpoint(self, run_id: str, seq: int) -> tuple[int, bytes] | None:
+        return await self._read(lambda s: reads.checkpoint(s, run_id, seq))
+
+    async def delete_runs(self, run_ids: Sequence[str]) -> int:
+        return await self._write(lambda s: definitions.delete_runs(s, run_ids))
+
+    async def ended_runs(
+        self, namespace: str, name: str, *, before: int, keep: int, after: tuple[int, str] = (0, ""), limit: int
+    ) -> list[tuple[int, str]]:
+        return await self._read(lambda s: reads.ended_runs(s, (namespace, name), before, keep, after, limit))
+
+    async def ended_workflows(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        return await self._read(lambda s: reads.ended_workflows(s, after, limit))
+
+    async def release_space(self) -> bool:
+        return False  # autovacuum minds it
+
+    # Events
+
+    async def put_events(self, new: Sequence[EventRow]) -> list[EventRow | None]:
+        return await self._write(lambda s: events.insert_events(s, new))
+
+    async def deliver(self, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool) -> list[InboxRow]:
+        return await self._write(lambda s: events.deliver(s, event_seq, messages, routed=routed))
+
+    async def unrouted_events(self, limit: int) -> list[EventRow]:
+        return await self._read(lambda s: reads.unrouted_events(s, limit))
+
+    async def events_since(
+        self,
+        *,
+        now: int,
+        type: str | None,  # noqa: A002 - CloudEvents' word
+        after_seq: int,
+        limit: int,
+    ) -> list[EventRow]:
+        return await self._read(lambda s: reads.events_since(s, now, type, after_seq, limit))
+
+    async def list_events(
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - CloudEvents' word
+        source: str | None = None,
+        subject: str | None = None,
+        run: str | None = None,
+        beyond: int | None = None,
+        limit: int,
+    ) -> list[EventRow]:
+        filters = {
+            "type": type,
+            "source": source,
+            "subject": subject,
+            "run": run,
+            "beyond": beyond,
+            "limit": limit,
+        }
+        return await self._read(lambda s: reads.list_events(s, filters))
+
+    async def expire_events(self, now: int, limit: int) -> int:
+        return await self._write(lambda s: events.expire_events(s, now, limit))
+
+    async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
+        return await self._read(lambda s: reads.subscriptions(s, lookups))
+
+    async def subscription_topics(self) -> list[str]:
+        return await self._read(reads.subscription_topics)
+
+    # Definitions
+
+    async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
+        return await self._write(lambda s: definitions.put_workflow(s, workflow))
+
+    async def get_workflow(self, namespace: str, name: str, version: str) -> StoredWorkflow | None:
+        return await self._read(lambda s: reads.get_workflow(s, "get_workflow", (namespace, name, version)))
+
+    async def workflow_versions(self, namespace: str, name: str) -> list[StoredWorkflow]:
+        return await self._read(lambda s: reads.workflow_versions(s, namespace, name))
+
+    async def list_workflows(
+        self, *, namespace: str | None, after: tuple[str, str, str] | None, limit: int
+    ) -> list[StoredWorkflow]:
+        return await self._read(lambda s: reads.list_workflows(s, namespace, after, limit))
+
+    async def delete_workflow(self, namespace: str, name: str, version: str) -> bool:
+        return await self._write(lambda s: definitions.delete_workflow(s, namespace, name, version))
+
+    async def get_workflow_for_runs(self, namespace: str, name: str, version: str) -> StoredWorkflow | None:
+        identity = (namespace, name, version)
+        return await self._read(lambda s: reads.get_workflow(s, "get_workflow_for_runs", identity))
+
+    # Tools and secrets
+
+    async def put_tool(self, tool: Tool) -> None:
+        await self._write(lambda s: definitions.put_tool(s, tool))
+
+    async def list_tools(self) -> list[Tool]:
+        return await self._read(reads.list_tools)
+
+    async def delete_tool(self, name: str) -> bool:
+        return await self._write(lambda s: definitions.delete_named(s, "delete_tool", name))
+
+    async def put_secret(self, name: str, sealed: bytes) -> None:
+        await self._write(lambda s: definitions.put_secret(s, name, sealed))
+
+    async def get_secrets(self) -> dict[str, bytes]:
+        return await self._read(reads.get_secrets)
+
+    async def delete_secret(self, name: str) -> bool:
+        return await self._write(lambda s: definitions.delete_named(s, "delete_secret", name))
+
+    # Connections
+
+    async def _take(self) -> None:
+        """Becomes the owner of a schema that is up to date, then makes what reads and writes."""
+        connection = await self._owner.lock()
+        session = Session(connection, self._statements, self._counters)
+        await migrate(connection, session, self._address, load_migrations())
+        await self._owner.claim()
+        readers = Readers(self._address, self._statements, self._counters)
+        await readers.open()
+        link = Link(self._address, self._owner, self._statements, self._counters, self._before_statement)
+        self._writer, self._readers = Writer(link, self._counters, self._place), readers
+
+    async def _write(self, apply: Callable[[Session], Awaitable[T]]) -> T:
+        return await self._open_writer.write(apply)
+
+    async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
+        if self._readers is None:
+            raise InfrastructureError(f"the database {self._place} is not open")
+        return await self._readers.read(query)
+
+    @property
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise InfrastructureError(f"the database {self._place} is not open")
+        return self._writer
