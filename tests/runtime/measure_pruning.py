@@ -1,6 +1,6 @@
 """What pruning costs those who start runs: `PYTHONPATH=src:. python -m tests.runtime.measure_pruning [DIRECTORY]`.
 
-100 starts a second, first alone, then while 50,000 ended runs (four turns, 2 KB each) go; and what that does to the file.
+100 starts a second, first alone, then while 50,000 ended runs (four turns, 2 KB each) go; and what the file is after.
 """
 
 import asyncio
