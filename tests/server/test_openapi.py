@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from penstock.model.json_value import Json
-from tests.server.client import Client
+from tests.server.client import Client, workflow
 
 GOLDEN = Path(__file__).parent / "golden" / "openapi.json"
 """Written anew by `PENSTOCK_WRITE_GOLDEN=1 pytest tests/server/test_openapi.py`."""
@@ -49,6 +49,21 @@ async def test_every_reference_leads_somewhere_and_every_schema_is_one(document:
     assert names <= document["components"]["schemas"].keys()
     for schema in document["components"]["schemas"].values():
         jsonschema_rs.meta.validate(schema)
+
+
+async def test_it_names_every_member_of_a_task_and_a_tool(client: Client, document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    await client.deploy(workflow("told", [{"call": {"call": "nobody"}}]))
+    run = (await client.post("/api/v1/workflows/tests/told/runs", {})).body
+    async for _, event in client.frames(f"/api/v1/runs/{run['id']}/stream"):
+        if event["type"].endswith("task.started.v1"):
+            break
+    (task,) = (await client.get(f"/api/v1/runs/{run['id']}")).body["tasks"]
+    assert task.keys() <= schemas["TaskRun"]["properties"].keys()
+    transport = {"kind": "http", "endpoint": "http://127.0.0.1:9/"}
+    options = {"stage": "dev", "weight": 2, "timeout": {"seconds": 1}, "metadata": {"a": 1}}
+    tool = (await client.post("/api/v1/tools", {"name": "told", "transport": transport, **options})).body
+    assert tool.keys() <= schemas["Tool"]["properties"].keys()
 
 
 async def test_every_path_of_the_contract_is_there(document: Json) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from penstock.model.json_value import Json
+from penstock.model.limits import MAX_TOOL_WEIGHT
 
 ANY: Final[Json] = {}
 TEXT: Final[Json] = {"type": "string"}
@@ -69,8 +70,8 @@ _TASK: Final = record(
     },
     {
         "entry": {"type": "integer"},
-        "iteration": {"type": "array", "items": {"type": "integer"}},
-        "error": {"type": ["object", "null"]},
+        "path": {"type": "array", "items": {"type": "integer"}},
+        "reason": TEXT,
     },
 )
 
@@ -84,6 +85,14 @@ _CLOUD_EVENT: Final = record(
     {"subject": {"type": "string", "minLength": 1}, "time": INSTANT, "data": ANY},
 )
 
+_TOOL_OPTIONS: Final[dict[str, Json]] = {
+    "stage": TEXT,
+    "weight": {"type": "integer", "minimum": 0, "maximum": MAX_TOOL_WEIGHT},
+    "timeout": {"type": ["string", "object"]},
+    "metadata": {"type": "object"},
+    "input": ANY,
+    "output": ANY,
+}
 _MACHINERY_PORTS: Final[Json] = {"type": ["array", "object"]}
 
 COMPONENTS: Final[dict[str, Json]] = {
@@ -113,10 +122,19 @@ COMPONENTS: Final[dict[str, Json]] = {
     "RunStarted": record({"id": RUN_ID, "status": STATUS}),
     "TaskRun": _TASK,
     "CloudEvent": _CLOUD_EVENT,
-    "Tool": record({"name": NAME, "capability": NAME, "transport": {"type": "object"}}),
+    "Tool": record(
+        {
+            "name": NAME,
+            "capability": NAME,
+            "transport": record({"kind": TEXT}),
+            "created_at": INSTANT,
+            "updated_at": INSTANT,
+        },
+        _TOOL_OPTIONS,
+    ),
     "ToolDefinition": record(
-        {"name": NAME, "capability": NAME, "transport": record({"kind": TEXT})},
-        {"stage": TEXT, "weight": {"type": "integer", "minimum": 0}},
+        {"name": NAME, "transport": record({"kind": TEXT})},
+        {"capability": NAME, **_TOOL_OPTIONS},
     ),
     "MachineryService": record(
         {"name": TEXT, "address": TEXT}, {"inputs": _MACHINERY_PORTS, "outputs": _MACHINERY_PORTS}
