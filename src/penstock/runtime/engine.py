@@ -300,7 +300,11 @@ class Engine:
         rows = [event_row(parse_structured(event), now) for event in events]
         if any(len(row.body) > limits.MAX_VALUE_BYTES for row in rows):
             raise TooLarge(f"an event has at most {limits.MAX_VALUE_BYTES} bytes")
-        stored = [row for row in await self._parts.store.put_events(rows) if row is not None]
+        try:
+            stored = [row for row in await self._parts.store.put_events(rows) if row is not None]
+        except InfrastructureError:
+            self._parts.router.look_again()  # they may be on disk all the same
+            raise
         self.metrics.events_in.inc(len(stored))
         self._parts.router.notice(stored)
         return len(stored)

@@ -1,9 +1,11 @@
 """What an engine does before it is ready: takes up everything that another one, or this one before, left behind."""
 
+import asyncio
+
 import structlog
 
 from penstock.errors import InfrastructureError
-from penstock.model.limits import INBOX_PAGE
+from penstock.model.limits import COMMIT_BACKOFF_MS, INBOX_PAGE, MAX_COMMIT_BACKOFF_MS
 from penstock.runtime.parts import Parts
 
 
@@ -24,16 +26,39 @@ async def recover(parts: Parts, log: structlog.stdlib.BoundLogger) -> None:
 async def _calls(parts: Parts, log: structlog.stdlib.BoundLogger) -> int:
     """Begins every call again that a run waits for, with the key it had."""
     count, after = 0, ""
+    unread: list[str] = []
     while ids := await parts.store.calling_runs(after, INBOX_PAGE):
         for run_id in ids:
             try:
-                live = await parts.live.read(run_id)
+                count += await _calls_of(parts, run_id)
             except InfrastructureError as error:
                 log.error("run cannot be read", run_id=run_id, reason=str(error))
-                continue
-            for invoke in live.state.calls if live else ():
-                assert live is not None
-                parts.dispatch.invoke(run_id, live.state.workflow, invoke)
-                count += 1
+                unread.append(run_id)
         after = ids[-1]
+    if unread:
+        parts.turns.spawn(_calls_later(parts, unread))
     return count
+
+
+async def _calls_of(parts: Parts, run_id: str) -> int:
+    live = await parts.live.read(run_id)
+    calls = live.state.calls if live else ()
+    for invoke in calls:
+        assert live is not None
+        parts.dispatch.invoke(run_id, live.state.workflow, invoke)
+    return len(calls)
+
+
+async def _calls_later(parts: Parts, run_ids: list[str]) -> None:
+    """Runs that could not be read hold up no others; their calls begin when they can be."""
+    pause_ms = COMMIT_BACKOFF_MS
+    while run_ids:
+        await asyncio.sleep(pause_ms / 1000)
+        pause_ms = min(2 * pause_ms, MAX_COMMIT_BACKOFF_MS)
+        unread: list[str] = []
+        for run_id in run_ids:
+            try:
+                await _calls_of(parts, run_id)
+            except InfrastructureError:
+                unread.append(run_id)
+        run_ids = unread

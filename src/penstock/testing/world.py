@@ -42,6 +42,8 @@ LIVENESS_S: Final = 1_200.0
 """What every run that can end has, once nothing fails any more: more than all its waits together."""
 _LOOK_S: Final = 2.0
 _ENDING_S: Final = 180.0
+_SETTLING_S: Final = 10.0
+"""Longer than the slowest operation that began in bad weather."""
 _KEY: Final = "c2ltdWxhdGVkIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
 _SUSPICIOUS: Final = frozenset(
     {
@@ -196,7 +198,9 @@ class World:
         steady = {start.key for start in self.workload.starts if start.steady}
         waited = await self._ended(lambda: not self._unended_of(steady), LIVENESS_S)
         for key in self._unended_of(steady) if not waited else ():
-            self.oracle.violate("what can end ends", f"{key} as {self.oracle.started[key]}: {self._status(key)}")
+            self.oracle.violate("what can end ends", f"{key} as {self.oracle.started[key]}")
+        for run_id in self.oracle.unended() if not waited else ():
+            self.trace.note(f"unended {run_id}: {self._status(run_id)}")
         await self._cancel_the_rest()
         if not await self._ended(lambda: not self.oracle.unended(), _ENDING_S):
             self.oracle.violate("every run ends", str(self.oracle.unended()))
@@ -227,7 +231,7 @@ class World:
         await self.actors.insist("deploy tiny", lambda engine: engine.deploy(document))
         self._programs["tiny"] = _compiled(document)
         for number in range(2):
-            await asyncio.sleep(1)
+            await asyncio.sleep(_SETTLING_S)
             await self.actors.start(Start(0.0, f"tiny-{number}", "tiny", 0, True))
         await self._ended(lambda: not self.oracle.unended(), _ENDING_S)
 
@@ -255,9 +259,8 @@ class World:
 
     # What came of it
 
-    def _status(self, key: str) -> str:
+    def _status(self, run_id: str) -> str:
         """Where a run stands, for people."""
-        run_id = self.oracle.started[key]
         stored = reads.load_run(self.disk.session, run_id)
         if stored is None:
             return "lost"
