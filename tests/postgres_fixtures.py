@@ -50,3 +50,8 @@ async def execute(url: str, statement: str) -> None:
 
 def with_schema(url: str, schema: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}schema={schema}"
+
+
+def without_schema(url: str) -> str:
+    """The server's URL, as the driver takes it."""
+    return url.partition("&schema=")[0].partition("?schema=")[0]

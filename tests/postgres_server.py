@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from penstock.model.json_value import Json
-
 START_SECONDS: Final = 30.0
 _SYSTEM_PROGRAMS: Final = "/usr/lib/postgresql/*/bin"
 
@@ -27,9 +25,11 @@ class PostgresServer:
 
     def __init__(self, *settings: str) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="penstock-postgres-", dir="/tmp"))
-        self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        if self._user is not None:
-            os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+        self._user = self._group = self._groups = None
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._user, self._group, self._groups = nobody.pw_uid, nobody.pw_gid, list[int]()
+            os.chown(self._directory, self._user, self._group)
         self._programs = _programs(self._directory)
         self._settings = [item for setting in settings for item in ("-c", setting)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +54,15 @@ class PostgresServer:
         settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._directory}", *self._settings]
         with (self._directory / "log").open("ab") as log:
             command = [str(self._programs / "postgres"), "-D", str(self._data), *settings]
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory, **self._identity)
+            process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                user=self._user,
+                group=self._group,
+                extra_groups=self._groups,
+            )
         self._process = process
         deadline = time.monotonic() + START_SECONDS
         while "ready" not in self._state():
@@ -76,12 +84,6 @@ class PostgresServer:
     def _data(self) -> Path:
         return self._directory / "data"
 
-    @property
-    def _identity(self) -> dict[str, Json]:
-        if self._user is None:
-            return {}
-        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
-
     def _state(self) -> str:
         """The last line of the file in which a server says how far it is."""
         try:
@@ -92,7 +94,14 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "-D", str(self._data), *arguments]
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=self._directory, check=False, **self._identity
+            command,
+            capture_output=True,
+            text=True,
+            cwd=self._directory,
+            check=False,
+            user=self._user,
+            group=self._group,
+            extra_groups=self._groups,
         )
         assert done.returncode == 0, done.stderr
 

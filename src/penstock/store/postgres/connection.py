@@ -49,8 +49,8 @@ class Connection(Protocol):
 
 async def connect(address: Address) -> Connection:
     """A new connection, checked and set up. Raises what the driver raises, and `InfrastructureError`."""
-    opening: Awaitable[Any] = asyncpg.connect(address.dsn, **options(address))  # pyright: ignore[reportUnknownMemberType]
-    connection = cast("Connection", await opening)
+    open_one: Callable[..., Awaitable[Connection]] = cast("Any", asyncpg).connect
+    connection = await open_one(address.dsn, **options(address))
     try:
         await prepare(connection)
     except BaseException:

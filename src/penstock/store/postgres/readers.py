@@ -32,7 +32,7 @@ class Readers:
         self._place = address.place
         self._statements = statements
         self._counters = counters
-        pool: Any = asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
+        pool: Any = cast("Any", asyncpg).create_pool(
             address.dsn,
             min_size=0,
             max_size=POSTGRES_READERS,
