@@ -56,7 +56,7 @@ def to_cloudevent(fact: Fact, *, run_id: str, workflow: WorkflowIdentity, seq: i
         data["error"] = fact.fault.as_json()
     if fact.output is not None:
         data["output"] = fact.output.data
-        data["outputUri"] = f"/api/v1/runs/{run_id}" + ("" if scope == "run" else f"/tasks/{fact.entry}")
+        data["outputUri"] = f"/api/v1/runs/{run_id}" + ("" if scope == "run" else "/history")
     if fact.type == "run.correlation-completed":
         data["correlationKeys"] = fact.detail or {}
     elif fact.detail is not None:
