@@ -81,7 +81,7 @@ def _not_started(error: InfrastructureError, settings: Settings) -> CommandFaile
     if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
         return CommandFailed(CONFLICT, f"{error}; another process listens there", advice="--port 0 takes a free port")
     if isinstance(cause, PermissionError) and cause.filename:
-        return CommandFailed(INVALID, str(error), advice=f"give yourself the right to {cause.filename}, or another --store")
+        return CommandFailed(INVALID, str(error), advice=f"take the right to {cause.filename}, or another --store")
     if isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EADDRNOTAVAIL):
         return CommandFailed(INVALID, str(error), advice=f"another --host or --port; {settings.host} is not yours")
     return CommandFailed(UNREACHABLE, str(error))
