@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, cast
 
 import jq
 import msgspec
@@ -46,7 +46,7 @@ class SimulatedWorkers:
 def _evaluate(text: str, dot: bytes, variables: tuple[tuple[str, bytes], ...]) -> EvaluationResult:
     given: dict[str, Json] = {name: msgspec.json.decode(value) for name, value in variables}
     try:
-        program: _Program = jq.compile(text, args=given)  # pyright: ignore[reportUnknownMemberType]
+        program = cast("_Program", jq.compile(text, args=given))  # pyright: ignore[reportUnknownMemberType]
         value = next(iter(program.input_text(dot.decode())), None)
     except ValueError as error:
         return EvaluationFailed("expression", str(error))

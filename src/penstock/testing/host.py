@@ -14,6 +14,8 @@ from penstock.testing.trace import Trace
 T = TypeVar("T")
 
 _STOP_S: Final = 30.0
+_PAUSES_S: Final = (0.2, 2.0, 2.0, 8.0)
+"""The longest time without an engine; one of them each time."""
 
 
 class Disconnected(Exception):
@@ -60,7 +62,7 @@ class Host:
         """Starts an engine whenever there is none."""
         while True:
             await self._down.wait()
-            await asyncio.sleep(self._random.random() * 2)
+            await asyncio.sleep(self._random.random() * self._random.choice(_PAUSES_S))
             await self._boot()
 
     async def _boot(self) -> None:

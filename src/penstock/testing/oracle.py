@@ -7,7 +7,7 @@ import msgspec
 
 from penstock.kernel.codec import JournalEntry, decode_entry
 from penstock.kernel.commands import Invoke
-from penstock.kernel.messages import CallFinished, EventArrived, Started
+from penstock.kernel.messages import CallFinished, EventArrived, Started, TimerFired
 from penstock.kernel.nodes import Program
 from penstock.kernel.state import ENDED, RunState
 from penstock.kernel.values import Value
@@ -17,6 +17,7 @@ from penstock.runtime.envelopes import pack_state, unpack_state
 from penstock.runtime.history import replay
 from penstock.store.rows import CommitOutcome, Committed, JournalRow, RunCommit
 from penstock.store.sqlite import reads
+from penstock.testing.inbox_rule import InboxRule
 from penstock.testing.loop import Process, current_process
 from penstock.testing.store import SimulatedDisk
 from penstock.testing.trace import Trace
@@ -39,6 +40,7 @@ class _Known(msgspec.Struct):
     version: int = 0
     status: str = "pending"
     journal: list[JournalRow] = []
+    state: RunState | None = None
 
 
 class Oracle:
@@ -52,6 +54,7 @@ class Oracle:
         """The run of each acknowledged start."""
         self.dispatches: dict[str, int] = {}
         self.turns = 0
+        self.inbox = InboxRule(disk)
         self._disk = disk
         self._trace = trace
         self._session = disk.session
@@ -77,6 +80,10 @@ class Oracle:
                 self.turns += 1
                 self._turn(turn)
 
+    def transacted(self) -> None:
+        """New inbox rows may be there."""
+        self.inbox.look()
+
     def _turn(self, turn: RunCommit) -> None:
         run_id, known = turn.run.id, self._runs.setdefault(turn.run.id, _Known(journal=[]))
         numbers = [row.seq for row in turn.journal]
@@ -96,6 +103,12 @@ class Oracle:
         self._trace.note(f"turn of {run_id}: {messages} -> version {turn.version}, {turn.run.status}")
         for entry in entries:
             self._message(run_id, entry)
+        overtaken = self.inbox.overtaken(run_id, known.state)
+        if overtaken is not None and isinstance(entries[0].message, TimerFired):
+            self.violate("a stored answer beats its time-out", f"{run_id}: {overtaken}")
+        self.inbox.moved(run_id)
+        self.inbox.consumed(turn.consumed)
+        known.state = state
 
     def _message(self, run_id: str, entry: JournalEntry) -> None:
         match entry.message:

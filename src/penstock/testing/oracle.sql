@@ -15,5 +15,5 @@ SELECT id FROM runs WHERE calling
 -- name: unrouted_events
 SELECT seq, type FROM events WHERE routed = 0
 
--- name: stray_events
-SELECT id FROM events WHERE source = ?
+-- name: inbox_after
+SELECT seq, run_id, body FROM inbox WHERE seq > ? ORDER BY seq

@@ -50,6 +50,10 @@ class Witness(Protocol):
 
     def wrote(self, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None: ...
 
+    def transacted(self) -> None:
+        """A transaction is on disk, or was rolled back."""
+        ...
+
 
 class Calm:
     """No faults, no time."""
@@ -68,6 +72,9 @@ class Calm:
 
     def wrote(self, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
         """Nobody looks."""
+
+    def transacted(self) -> None:
+        """The same."""
 
 
 class SimulatedDisk:
@@ -201,6 +208,7 @@ class SimulatedWriter(Writer):
         for work in turns:
             if work.error is None:
                 self._witness.wrote(work.turns, work.result)
+        self._witness.transacted()
         if turns:
             self._faults.write_again(lambda: self._again(turns))
 

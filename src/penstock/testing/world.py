@@ -128,6 +128,7 @@ class World:
             self.oracle.violate("no bulkhead is needed", f"{event}: {type(error).__name__}: {error}")
 
     def _build(self) -> SimulatedEngine:
+        self.oracle.inbox.booted()
         settings = Settings(store="memory:", key=_KEY)
         store = SimulatedStore(self.disk, self._faults, self.oracle)
         edges = Edges(performer=self._services, workers=SimulatedWorkers(self._faults.pause))
