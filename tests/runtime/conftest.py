@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 from aiohttp import web
@@ -15,6 +16,7 @@ from penstock.runtime.clock import Clock
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
 from penstock.store.protocol import Store
+from tests.postgres_fixtures import without_schema
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -102,6 +104,19 @@ async def run_to_end(engine: Engine, text: str, given: Json = None, *, timeout_s
     run = await engine.wait_run(run.id, timeout_s)
     assert run.ended, f"the run is {run.status}"
     return run
+
+
+async def stored_bytes(url: str) -> bytes:
+    """All that lies in a store: the files of SQLite, or the cells of every table of PostgreSQL."""
+    if url.startswith("sqlite:"):
+        path = url.removeprefix("sqlite:")
+        return b"".join(Path(path + suffix).read_bytes() for suffix in ("", "-wal"))  # noqa: ASYNC240
+    connection = await asyncpg.connect(without_schema(url))
+    schema = url.rpartition("schema=")[2]
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+    rows = [row for table in tables for row in await connection.fetch(f'SELECT * FROM {schema}."{table[0]}"')]  # noqa: S608
+    await connection.close()
+    return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for row in rows for cell in row)
 
 
 def capturing_log() -> tuple[Json, list[Json]]:

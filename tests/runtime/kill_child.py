@@ -1,6 +1,6 @@
 """An engine in a process of its own, for tests that kill it: deploys, starts what is missing, waits for all.
 
-Arguments: data directory, URL of the service, number of runs. Says
+Arguments: data directory, URL of the service, number of runs, URL of the store. Says
 `done` when all have ended. Every start carries a key, so that starting again after a kill starts nothing twice.
 """
 
@@ -34,8 +34,8 @@ do:
 """
 
 
-async def main(directory: str, url: str, count: int) -> None:
-    settings = Settings(store=f"sqlite:{directory}/penstock.db", data_dir=directory, log_level="warning")
+async def main(directory: str, url: str, count: int, store: str) -> None:
+    settings = Settings(store=store, data_dir=directory, log_level="warning")
     async with Engine(settings) as engine:
         await engine.deploy(workflow(url))
         starts = (engine.start_run("test", "kill", "1.0.0", {"n": n}, idempotency_key=f"k{n}") for n in range(count))
@@ -46,4 +46,4 @@ async def main(directory: str, url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))

@@ -53,10 +53,11 @@ async def counting() -> AsyncIterator[Counting]:
         await runner.cleanup()
 
 
-async def one_life(directory: Path, url: str, kill_after_s: float | None) -> bool:
+async def one_life(directory: Path, url: str, kill_after_s: float | None, store: str = "", runs: int = RUNS) -> bool:
     """Lets the engine live; True if it said that all is done before it was killed."""
+    store = store or sqlite_in(directory)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(CHILD), str(directory), url, str(RUNS)),
+        *(sys.executable, str(CHILD), str(directory), url, str(runs), store),
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(SOURCES), "PATH": "/usr/bin:/bin"},
     )
@@ -86,14 +87,19 @@ async def test_killed_engines_lose_nothing_and_do_nothing_twice(tmp_path: Path) 
         async with counting() as service:
             while not await one_life(directory, service.url, 0.3 + rng.random() * 0.8 if kills < KILLS else None):
                 kills += 1
-            await _examine(directory, service)
+            store = sqlite_in(directory)
+            await examine(Settings(store=store, data_dir=str(directory), log_level="error"), service, RUNS)
 
 
-async def _examine(directory: Path, service: Counting) -> None:
-    settings = Settings(store=f"sqlite:{directory}/penstock.db", data_dir=str(directory), log_level="error")
+def sqlite_in(directory: Path) -> str:
+    return f"sqlite:{directory}/penstock.db"
+
+
+async def examine(settings: Settings, service: Counting, count: int) -> None:
+    """Every run has ended well, and its journal is whole."""
     async with Engine(settings) as engine:
         runs = await engine.list_runs(limit=1000)
-        assert len(runs) == RUNS
+        assert len(runs) == count
         for row in runs:
             run = await engine.get_run(row.id)
             n = run.input["n"]
