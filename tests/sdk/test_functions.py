@@ -263,6 +263,54 @@ async def test_a_deadline_ends_the_task_whatever_the_function_does(engine: Engin
     assert ended.value.fault.status == 408
 
 
+@pytest.mark.slow
+async def test_a_call_of_a_suspended_run_does_not_outlive_its_deadline(engine: Engine) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    @engine.tool("forever")
+    async def forever(given: Json) -> Json:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    run = await start(engine, calling("forever").replace("forever}", "forever, timeout: {after: {milliseconds: 30}}}"))
+    await began.wait()
+    await engine.runtime.suspend(run.id)
+    await asyncio.wait_for(ended.wait(), 20)
+    assert await run.status() == "suspended"
+    await engine.runtime.resume(run.id)
+    with pytest.raises(RunFaulted, match="408"):
+        await run.result(20)
+
+
+async def test_a_call_that_is_begun_again_while_it_is_put_aside_can_be_cancelled(engine: Engine) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def late(given: Json) -> Json:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    directory = engine.runtime._parts.directory
+    provides = directory.provides
+
+    def missed(capability: str) -> bool:
+        """Registers the function at the very moment at which it is missed."""
+        directory.provides = provides
+        asyncio.get_running_loop().call_soon(engine.tool, "late", late)
+        return provides(capability)
+
+    directory.provides = missed
+    run = await start(engine, calling("late"))
+    await began.wait()
+    await run.cancel()
+    await asyncio.wait_for(ended.wait(), 20)
+
+
 async def test_functions_that_block_hold_up_neither_the_loop_nor_async_ones(engine: Engine) -> None:
     gate, began = threading.Event(), threading.Semaphore(0)
 

@@ -59,7 +59,7 @@ def evaluate_data(
     """Like `evaluate`, for a value that is used at once and kept nowhere."""
     if formula.constant is not None:
         return formula.constant.data
-    variables = machine.variables(frame, formula.names, output)
+    variables = machine.variables(frame, formula.names, output) if formula.names else {}
     answers: dict[str, Json] = {}
     if formula.outside:
         answers = _answers(machine, frame, phase, formula, dot, variables, deferred)

@@ -134,3 +134,4 @@ RECONNECT_MS: Final = 50  # the first wait before a lost connection to PostgreSQ
 MAX_RECONNECT_MS: Final = 2_000  # the longest of these waits
 MAX_RECONNECTS: Final = 8  # attempts to connect again before what waits for it fails (and may ask again)
 MAX_EVENTS_PER_LOOK: Final = 10_000  # events that the stream of events holds in memory for one reader
+CALL_OVERDUE_MS: Final = 1_000  # how long after its deadline a call that was not cancelled by then is stopped

@@ -4,7 +4,7 @@ A call lives in the state of its run; what is here can be lost at any moment and
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -15,7 +15,7 @@ from penstock.kernel.commands import Invoke
 from penstock.kernel.messages import CallFinished, Message
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json, check_json
-from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_VALUE_BYTES
+from penstock.model.limits import CALL_OVERDUE_MS, COMMIT_BACKOFF_MS, MAX_VALUE_BYTES
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.call_context import RuntimeCallContext
 from penstock.runtime.clock import Clock
@@ -67,6 +67,9 @@ class Dispatch:
         self._answer = answer
         self._queue: dict[str, Call] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._deadlines: dict[str, int] = {}
+        self._overdue: set[str] = set()
+        self._look: asyncio.TimerHandle | None = None
         self._toolless: dict[str, Call] = {}
         self._attempts: dict[str, int] = {}
         self._stopped = False
@@ -113,6 +116,8 @@ class Dispatch:
         self._stopped = True
         self._queue.clear()
         self._toolless.clear()
+        if self._look is not None:
+            self._look.cancel()
         tasks = set(self._running.values())
         if tasks:
             await asyncio.wait(tasks, timeout=grace_ms / 1000)
@@ -127,17 +132,40 @@ class Dispatch:
             call = self._queue.pop(key)
             task = asyncio.create_task(self._perform(call))
             self._running[key] = task
-            task.add_done_callback(lambda _, key=key: self._ended(key))
+            self._deadlines[key] = call.invoke.deadline_at
+            task.add_done_callback(lambda done, key=key: self._ended(key, done))
+        if self._running and self._look is None:
+            self._look = asyncio.get_running_loop().call_later(CALL_OVERDUE_MS / 1000, self._stop_overdue)
 
-    def _ended(self, key: str) -> None:
-        self._running.pop(key, None)
-        if not self._stopped:
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(key) is task:  # else the call was begun again, because its tool came
+            del self._running[key], self._deadlines[key]
+        self._overdue.discard(key)
+        if self._queue and not self._stopped:
             self._pump()
+
+    def _stop_overdue(self) -> None:
+        """The kernel's deadline cancels calls; this keeps one that outlives it (of a suspended run, say) from staying.
+
+        One timer for all calls: one for each would be a good part of what a short call costs.
+        """
+        self._look = None
+        before = self._clock.now_ms() - CALL_OVERDUE_MS
+        for key, deadline_at in self._deadlines.items():
+            if 0 < deadline_at < before:
+                self._overdue.add(key)
+                self._running[key].cancel()
+        if self._running and not self._stopped:
+            self._look = asyncio.get_running_loop().call_later(CALL_OVERDUE_MS / 1000, self._stop_overdue)
 
     async def _perform(self, call: Call) -> None:
         key = call.invoke.call_id
         try:
             outcome = await self._outcome_at_last(call)
+        except asyncio.CancelledError:
+            if key not in self._overdue:
+                raise
+            outcome = Fault(TIMEOUT, 408, "Timeout", "the call did not end in time", unknown_outcome=True)
         except Exception as error:  # the bulkhead of a call
             self._log.error("call failed inside the engine", run_id=call.run_id, call_id=key, exc_info=error)
             detail = f"the call failed inside the engine: {type(error).__name__}"
@@ -185,17 +213,7 @@ class Dispatch:
             self._toolless[invoke.call_id] = call
             self._log.info("call waits for a tool", run_id=call.run_id, capability=_capability(invoke))
             return None
-        return _checked(await _in_time(self._performer.perform(invoke, filled.arguments, context), call, self._clock))
-
-
-async def _in_time(performing: Awaitable[Outcome], call: Call, clock: Clock) -> Outcome:
-    """The kernel's deadline cancels the call; this one only keeps a performer that ignores its own from staying."""
-    left_ms = call.invoke.deadline_at - clock.now_ms() if call.invoke.deadline_at else None
-    try:
-        async with asyncio.timeout(None if left_ms is None else left_ms / 1000 + 1):
-            return await performing
-    except TimeoutError:
-        return Fault(TIMEOUT, 408, "Timeout", "the call did not end in time", unknown_outcome=True)
+        return _checked(await self._performer.perform(invoke, filled.arguments, context))
 
 
 def _checked(outcome: Outcome) -> Outcome:

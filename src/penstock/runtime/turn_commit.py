@@ -71,13 +71,10 @@ class Prepared:
         self.leftovers: tuple[int, ...] = tuple(leftovers)
         self.commit: RunCommit | None = None
         self.key: StartKey | None = None
+        self.consumed = tuple([item.inbox_seq for item, _ in turn.settled if item.inbox_seq])
+        """The inbox rows that this turn has dealt with."""
         if turn.journal:
             self._prepare(leftovers)
-
-    @property
-    def consumed(self) -> tuple[int, ...]:
-        """The inbox rows that this turn has dealt with."""
-        return tuple(item.inbox_seq for item, _ in self.turn.settled if item.inbox_seq)
 
     def _prepare(self, leftovers: Sequence[int]) -> None:
         turn, base = self.turn, self.turn.base

@@ -5,8 +5,8 @@ is prepared; while a commit is in flight the next batch gathers. A run is in at 
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, assert_never
 
 import structlog
@@ -316,19 +316,21 @@ class Turns:
             await self._by_halves(batch, error)
         else:
             self._failures = 0
+            self._count_outcomes(outcomes)
             for prepared, outcome in zip(batch, outcomes, strict=True):
                 self._take(prepared, outcome)
 
     async def _by_halves(self, batch: list[Prepared], error: Exception) -> None:
         if len(batch) == 1:
-            self._take(batch[0], Rejected(f"{type(error).__name__}: {str(error)[:200]}"))
+            rejected = Rejected(f"{type(error).__name__}: {str(error)[:200]}")
+            self._count_outcomes((rejected,))
+            self._take(batch[0], rejected)
             return
         middle = len(batch) // 2
         await self._commit(batch[:middle])
         await self._commit(batch[middle:])
 
     def _take(self, prepared: Prepared, outcome: CommitOutcome) -> None:
-        self._metrics.commits.labels(type(outcome).__name__.lower()).inc()
         match outcome:
             case Committed():
                 self._committed(prepared, outcome)
@@ -384,9 +386,14 @@ class Turns:
         for item in prepared.turn.poisoned:
             item.refuse(InfrastructureError(prepared.turn.failure))
 
+    def _count_outcomes(self, outcomes: Sequence[CommitOutcome]) -> None:
+        for kind, count in Counter(map(type, outcomes)).items():
+            self._metrics.commits.labels(kind.__name__.lower()).inc(count)
+            if kind is Committed:
+                self._metrics.turns.inc(count)
+
     def _count(self, prepared: Prepared) -> None:
         turn, state = prepared.turn, prepared.turn.state
-        self._metrics.turns.inc()
         for item, stale in turn.settled:
             if stale:
                 self._metrics.stale.inc()
@@ -416,7 +423,13 @@ class Turns:
         """A start whose key may be taken: answers with the run that has it."""
         turn, key = prepared.turn, prepared.key
         assert key is not None
-        found = await self._store.start_key(key.namespace, key.name, key.key)
+        try:
+            found = await self._store.start_key(key.namespace, key.name, key.key)
+        except InfrastructureError as error:
+            self._log.warning("a start waits", run_id=turn.run_id, reason=str(error))
+            await asyncio.sleep(limits.COMMIT_BACKOFF_MS / 1000)
+            self._again(turn)
+            return
         self._stale[turn.run_id] = self._stale.get(turn.run_id, 0) + 1
         if found is None and self._stale[turn.run_id] <= limits.MAX_STALE_RETRIES:
             self._again(turn)
@@ -457,6 +470,7 @@ class Turns:
                 self._failures += 1
                 await self._back_off()
         if written:
+            self._metrics.turns.inc()
             self._committed(prepared, Committed())
             self.aftermath.look_again()
         else:
