@@ -1,7 +1,7 @@
 # Each target sets up .venv by itself; the only thing needed is Python 3.11 or newer (and the network, once).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test lint format mission lock clean
+.PHONY: help demo up check test sim lint format mission lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -25,6 +25,10 @@ check: lint ## format, lint, types, layers and the fast tests; under a minute, n
 
 test: lint ## everything: what check does, and every other test
 	$(PYTEST)
+
+SEEDS ?= 100
+sim: $(VENV)/.runtime ## simulate the engine among faults: SEED=n tells of one seed, SEEDS=n runs that many
+	@$(BIN)/python -m penstock.testing $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 lint: $(VENV)/.dev ## format, lint, types and layers, without any test
 	$(BIN)/ruff format --check --quiet

@@ -70,7 +70,7 @@ def test_a_seed_is_the_same_world_in_every_process() -> None:
 
 def test_crashes_and_faults_happen() -> None:
     """A simulation without trouble would prove nothing."""
-    verdicts = [simulate(seed) for seed in range(5)]
+    verdicts = [simulate(seed) for seed in range(15)]
     assert sum(verdict.crashes for verdict in verdicts) > 5
     words = "\n".join(line for verdict in verdicts for line in verdict.trace)
     for word in ("CRASHES", "stops", "commit failed", "recovered", "answers again", "the clock steps", "suspend"):

@@ -156,7 +156,8 @@ class Actors:
 
     async def _start(self, start: Start) -> None:
         await asyncio.sleep(start.at_s)
-        await self.start(start)
+        impatient = [self.start(start) for _ in range(self._random.choice([1, 1, 2, 3]))]
+        await asyncio.gather(*impatient)
         self._acknowledged[start.key].set()
 
     async def _publish(self, publication: Publication) -> None:

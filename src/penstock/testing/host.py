@@ -139,8 +139,8 @@ class Host:
             self._trace.note(f"{process.name} did not stop in order: {type(error).__name__}")
         finally:
             self._stopping = False
-        if process.alive:
-            self._end(process)
+            if process.alive:
+                self._end(process)
 
     def _end(self, process: Process) -> None:
         self._loop.kill(process)

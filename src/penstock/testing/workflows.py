@@ -62,7 +62,7 @@ class _Generator:
     def _task(self, depth: int, once: bool) -> Json:
         kinds = [_set, _set_by_jq, _call, _large, _wait, self._shaky, self._refused]
         if once:
-            kinds += [self._listen, self._listen, self._collect, self._both, self._emit]
+            kinds += [self._listen, self._twice, self._collect, self._both, self._emit]
         if self._children:
             kinds += [self._child, self._child]
         if depth < 2:
@@ -123,6 +123,13 @@ class _Generator:
 
     def _listen(self, _: Random) -> Json:
         return _listening({"one": _filter(self._expected())}, "${ $input.n + .[0].n }")
+
+    def _twice(self, random: Random) -> Json:
+        """Two listeners one after the other: an event that comes while the first is there may be for the second."""
+        type_ = self._expected(2)
+        first, second = (_listening({"one": _filter(type_)}, "${ $input.n + .[0].n }") for _ in range(2))
+        between: list[Json] = [{"pause": _wait(random)}] if random.random() < 0.5 else []
+        return {"do": [{"first": first}, *between, {"second": second}]}
 
     def _both(self, _: Random) -> Json:
         filters: list[Json] = [_filter(self._expected()), _filter(self._expected())]

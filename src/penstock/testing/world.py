@@ -153,6 +153,8 @@ class World:
             self.loop.run(self._live())
         except Stuck as error:
             self.oracle.violate("something goes on", str(error))
+        except Exception as error:  # whatever a client sees that it should not see is a finding
+            self.oracle.violate("clients see no surprise", f"{type(error).__name__}: {error}")
         self.oracle.violations += [Violation("nothing fails unseen", failure) for failure in self.loop.failures]
         outputs = self._outputs()
         for violation in self.oracle.violations:
