@@ -334,6 +334,7 @@ async def test_functions_that_block_hold_up_neither_the_loop_nor_async_ones(engi
     assert [await run.result(20) for run in runs] == [{"n": n} for n in range(MAX_FUNCTION_THREADS + 5)]
 
 
+@pytest.mark.slow
 async def test_an_async_function_that_ignores_cancellation_does_not_keep_the_engine_open() -> None:
     began, free = asyncio.Event(), asyncio.Event()
 
