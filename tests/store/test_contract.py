@@ -27,5 +27,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await opened.close()
 
 
+@pytest.mark.mission("M129")
 class TestStore(StoreContract):
     """The contract over SQLite, in a file and in memory, and over PostgreSQL."""

@@ -1,4 +1,4 @@
-"""One engine for each schema: late owners commit nothing; a lock that was lost is taken again if nobody came between."""
+"""One engine for each schema: late owners commit nothing, and a lost lock is taken again if nobody came between."""
 
 import asyncio
 
