@@ -4,21 +4,26 @@ Each mutant is made in memory only. The seeds are more than it needs, with room 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 import structlog
 from msgspec.structs import replace
 
+from penstock.errors import InfrastructureError
 from penstock.kernel import interpreter
 from penstock.kernel.commands import Invoke
 from penstock.kernel.machine import Machine
 from penstock.kernel.messages import CallFinished
 from penstock.kernel.state import CallWork
+from penstock.kernel.topics import EventTopic
 from penstock.kernel.values import NULL
 from penstock.runtime import opened, recovery, turns
 from penstock.runtime.aftermath import Aftermath
+from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.events import Router
 from penstock.runtime.inbox import Inbox
+from penstock.runtime.listeners import Listeners
 from penstock.runtime.parts import Parts
 from penstock.runtime.turn import Turn
 from penstock.runtime.turn_commit import Prepared
@@ -167,6 +172,39 @@ def stale_turns_pass_for_written(patch: Patch) -> None:
     patch.setattr(writer, "Stale", Committed)
 
 
+def calls_do_not_wait_for_the_store(patch: Patch) -> None:
+    patch.setattr(Dispatch, "_outcome_at_last", Dispatch._outcome)
+
+
+def recovery_reads_once(patch: Patch) -> None:
+    """Calls of a run that recovery could not read wait for ever."""
+
+    async def none(*_: object) -> None:
+        """Nothing."""
+
+    patch.setattr(recovery, "_calls_later", none)
+
+
+def failed_look_backs_are_forgotten(patch: Patch) -> None:
+    async def look_back(self: Router, run_id: str, topics: Sequence[EventTopic]) -> None:
+        with suppress(InfrastructureError):
+            for type_ in {topic.type: None for topic in topics}:
+                await self._look_back(run_id, type_, [topic for topic in topics if topic.type == type_])
+
+    patch.setattr(Router, "look_back", look_back)
+
+
+def unread_filters_are_forgotten(patch: Patch) -> None:
+    real = Listeners.find
+
+    async def find(self: Listeners, name: str) -> EventTopic | None:
+        with suppress(InfrastructureError):
+            return await real(self, name)
+        return None
+
+    patch.setattr(Listeners, "find", find)
+
+
 SEEDS = range(40)
 MUTANTS: dict[Callable[[Patch], None], range] = {
     no_fence: SEEDS,
@@ -183,6 +221,10 @@ MUTANTS: dict[Callable[[Patch], None], range] = {
     dispatch_before_commit: SEEDS,
     lies_are_believed: SEEDS,
     stale_turns_pass_for_written: SEEDS,
+    calls_do_not_wait_for_the_store: SEEDS,
+    recovery_reads_once: range(200),
+    failed_look_backs_are_forgotten: range(200),
+    unread_filters_are_forgotten: range(90, 200),
 }
 
 
