@@ -1,4 +1,4 @@
-"""What every test shares: the marker `server` by directory, and one hypothesis profile."""
+"""What every test shares: the marker `server` by directory and by PostgreSQL, and one hypothesis profile."""
 
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,8 @@ TESTS: Final = Path(__file__).resolve().parent
 DRIVE_SERVERS: Final = frozenset({"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"})
 """Directories under tests/ whose tests start real servers or processes."""
 
+POSTGRES_FIXTURES: Final = frozenset({"postgres_base", "postgres_server", "postgres_url"})
+
 # Deadlines measure the machine; a shared one is slow at times.
 settings.register_profile("penstock", deadline=None, print_blob=True)
 settings.load_profile("penstock")
@@ -23,5 +25,6 @@ settings.load_profile("penstock")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         inside = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
-        if inside and inside[0] in DRIVE_SERVERS:
+        over_postgres = not POSTGRES_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        if over_postgres or (inside and inside[0] in DRIVE_SERVERS):
             item.add_marker(pytest.mark.server)
