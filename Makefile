@@ -43,6 +43,9 @@ format: $(VENV)/.dev ## rewrite the code in the project's format, and fix what r
 mission: $(VENV)/.dev ## print the mission table: every promised feature, and whether a test shows it
 	@$(BIN)/python scripts/mission.py
 
+bench: $(VENV)/.dev bench/.venv/.peers ## measure Penstock beside its peers, in ten minutes; BENCH=--full for longer
+	@$(BIN)/python -m bench $(BENCH)
+
 lock: ## write requirements/*.txt anew from pyproject.toml (needs the network)
 	scripts/lock.sh
 
@@ -64,4 +67,11 @@ $(VENV)/.runtime: $(VENV)/.python requirements/runtime.txt requirements/build.tx
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "installing what its tests need into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# What Penstock is measured beside has an environment of its own. Without it `python -m bench` says what it left out.
+bench/.venv/.peers: requirements/bench.txt
+	@scripts/venv.sh bench/.venv
+	@echo "installing what it is measured beside into bench/.venv ..." >&2
+	@bench/.venv/bin/python -m pip -qq --disable-pip-version-check install --require-hashes --requirement $<
 	@touch $@

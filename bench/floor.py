@@ -26,11 +26,15 @@ class Floor:
 
     async def workflow(self, name: str, steps: int) -> None:
         for number in range(steps + 2):
-            done = self._loop.create_future()
-            with self._changed:
-                self._waiting.append((name, number, done))
-                self._changed.notify()
-            await done
+            await self.row(name, number)
+
+    async def row(self, name: str, number: int) -> None:
+        """Returns when the row is on disk."""
+        done = self._loop.create_future()
+        with self._changed:
+            self._waiting.append((name, number, done))
+            self._changed.notify()
+        await done
 
     async def close(self) -> None:
         with self._changed:

@@ -1,0 +1,99 @@
+"""The results as a page. What it says about them is computed from them, so that it is true of every run."""
+
+from bench.plan import HEADLINES, SUBJECTS, TITLES
+from bench.results import Results, Spread
+
+RESULT_HEAD = """# Measured
+
+Written by `make bench` (`{command}`); run it again and this page is about your machine. The numbers are minimum /
+**median** / maximum over rounds; [results.json](results.json) has every one of them.
+
+![Each work, median and spread](results.svg)
+"""
+
+
+def report(results: Results) -> str:
+    parts = [RESULT_HEAD.format(command=results.command.strip()), _machine(results)]
+    parts += [_work(results, work) for work in TITLES if results.subjects(work)]
+    parts += [_skipped(results), METHOD]
+    return "\n".join(parts)
+
+
+def number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def shown(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return f"{number(spread.least)} / **{number(spread.median)}** / {number(spread.most)}"
+
+
+def _machine(results: Results) -> str:
+    loops = Spread.of([one.fixed_loop_ms for one in results.measured] or [0.0])
+    syncs = Spread.of([one.synced_append_ms for one in results.measured] or [0.0])
+    loads = Spread.of([one.load_before for one in results.measured] or [0.0])
+    rows = [
+        *results.machine,
+        ("fdatasync of 300 bytes before a measurement, ms", shown(syncs)),
+        ("load average before a measurement", shown(loads)),
+        ("a fixed loop of Python before a measurement, ms", shown(loops)),
+        *((f"`{name}`", f"{SUBJECTS[name]}; {version}") for name, version in results.versions.items()),
+    ]
+    return "\n".join(["| what | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""])
+
+
+def _work(results: Results, work: str) -> str:
+    subjects = [name for name in SUBJECTS if name in results.subjects(work)]
+    figures = list(dict.fromkeys(name for one in results.measured if one.work == work for name in one.figures))
+    figure, more = HEADLINES[work]
+    lines = [
+        f"## {work}: {TITLES[work]}\n",
+        "| subject | rounds | " + " | ".join(figures) + " |",
+        "|---" * (2 + len(figures)) + "|",
+    ]
+    for name in subjects:
+        cells = [shown(results.spread(work, name, one)) for one in figures]
+        lines.append(f"| {name} | {len(results.of(work, name))} | " + " | ".join(cells) + " |")
+    ratios = [(name, results.ratio(work, name)) for name in subjects if name != "penstock"]
+    said = "; ".join(f"{name} {shown(ratio)}" for name, ratio in ratios if ratio)
+    if said:
+        better = "more" if more else "less"
+        lines.append(f"\nPenstock over SQLite against the others, in *{figure}* ({better} is better; above 1 it is")
+        lines.append(f"ahead, below 1 behind), round by round: {said}.")
+    return "\n".join([*lines, ""])
+
+
+def _skipped(results: Results) -> str:
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (work, name), why in results.skipped.items():
+        by_reason.setdefault((name, why), []).append(work)
+    rows = [f"| {name} | {', '.join(sorted(works))} | {why} |" for (name, why), works in sorted(by_reason.items())]
+    rows.append("| Restate | all | its server is a binary that is not part of a Python environment |")
+    rows.append("| Temporal, Hatchet, Prefect | all | servers of their own; no adapter is written here |")
+    return "\n".join(["## Not measured\n", "| subject | works | why |", "|---|---|---|", *rows, ""])
+
+
+METHOD = """## How to read this
+
+- Every subject puts every step on disk before the next one begins: SQLite with `synchronous=FULL`, PostgreSQL with
+  `fsync` and `synchronous_commit` on. DBOS opens its SQLite file with a rollback journal, Penstock and the floor with a
+  write-ahead log: that is their choice, and part of what is measured.
+- Each measurement is a new process over empty data. Rounds go through all subjects in turn, so that a ratio compares
+  neighbours in time. On a machine that others use, too, trust ratios before numbers, and no difference below a fifth.
+- The engine, its workers and the load are in one process for every subject but in W7, as with a library. `CPU ms/run`
+  is that process, load included, without PostgreSQL's; `KB written/run` is what that process alone made the kernel
+  write.
+- W2 and W7 call the same small local service. DBOS, procrastinate and the floor call it with the bench's own client,
+  which costs a quarter of a general one; Penstock uses the client that it has.
+- W6: each run has two steps on disk and stands in its third when the process is killed. Measured is from the engine
+  being open (which for DBOS is the return of `launch`) to the last run beginning its last step. *ended steps again*
+  counts steps that ran although their end was on disk.
+- W7: Penstock is `penstock up` with its whole HTTP interface; the others have the smallest HTTP front that there is.
+- The floor is no engine. It is what is left if one does nothing but write the rows.
+- `runs/s` counts a closed loop of 100 until its last run has ended; *alone* is one run after the other.
+
+What the figures mean for Penstock, and where its time goes: [../docs/performance.md](../docs/performance.md).
+"""
