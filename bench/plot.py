@@ -34,7 +34,7 @@ def _panel(results: Results, work: str, top: float) -> tuple[str, float]:
     if not bars:
         return "", 0.0
     low = 10 ** math.floor(math.log10(max(min(spread.least for _, spread in bars), 1e-3)) - 0.01)
-    high = max(max(spread.most for _, spread in bars), low * 10)
+    high = max(low * 10, *(spread.most for _, spread in bars))
     better = "more is better" if more else "less is better"
     lines = [
         f'<text x="10" y="{top + 14:.0f}" font-weight="bold">{work}: {escape(TITLES[work])}</text>',
