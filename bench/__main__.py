@@ -42,7 +42,7 @@ async def bench(arguments: argparse.Namespace, results: Results, postgres: str) 
                             continue
                         directory = Path(scratch) / f"{number}-{work}-{name}"
                         directory.mkdir()
-                        database = await _database(postgres, directory.name) if _needs_postgres(name) else ""
+                        database = await _database(postgres, directory.name, results) if _needs_postgres(name) else ""
                         place = Place(name, work, directory, database, port, sizes)
                         await _one(place, number, results)
                         shutil.rmtree(directory)
@@ -95,15 +95,14 @@ def _postgres(*, wanted: bool) -> Iterator[tuple[str, str]]:
         yield url, found
 
 
-async def _database(url: str, name: str) -> str:
+async def _database(url: str, name: str, results: Results) -> str:
     """A new database of the server, and its URL."""
     import asyncpg  # noqa: PLC0415 - only with PostgreSQL
 
     connection = await asyncpg.connect(url)
     await connection.execute(f'CREATE DATABASE "{name}"')
-    version = await connection.fetchval("SHOW server_version")
+    results.versions["PostgreSQL"] = await connection.fetchval("SHOW server_version")
     await connection.close()
-    assert version
     return url.replace("/postgres?", f"/{name}?")
 
 
@@ -116,7 +115,16 @@ def main() -> None:
     parser.add_argument("--subjects", default=",".join(SUBJECTS))
     parser.add_argument("--directory", help="where the databases lie while they are measured")
     parser.add_argument("--out", type=Path, default=Path("bench"), help="where results.md and results.svg go")
+    parser.add_argument("--again", action="store_true", help="measure nothing: write the page from results.json")
     arguments = parser.parse_args()
+    if arguments.again:
+        write(Results.from_json((arguments.out / "results.json").read_bytes()), arguments.out)
+    else:
+        measured(arguments)
+
+
+def measured(arguments: argparse.Namespace) -> None:
+    """What was measured is written down even if the rest is interrupted."""
     results = Results(machine=facts(), command="python -m bench " + " ".join(sys.argv[1:]))
     try:
         with _postgres(wanted=any(map(_needs_postgres, arguments.subjects.split(",")))) as (url, found):
@@ -124,10 +132,14 @@ def main() -> None:
                 results.machine.append(("PostgreSQL", found))
             asyncio.run(bench(arguments, results, url))
     finally:
-        arguments.out.mkdir(exist_ok=True)
-        (arguments.out / "results.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
-        (arguments.out / "results.svg").write_text(plot(results))
-        (arguments.out / "results.md").write_text(report(results))
+        write(results, arguments.out)
+
+
+def write(results: Results, out: Path) -> None:
+    out.mkdir(exist_ok=True)
+    (out / "results.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    (out / "results.svg").write_text(plot(results))
+    (out / "results.md").write_text(report(results))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import sys
 import time
 
@@ -50,7 +51,7 @@ async def _penstock_server(place: Place) -> tuple[Figures, str]:
         await _deployed(client, place)
         figures = await _starts(client, "/api/v1/workflows/bench/w7/runs?wait=60", place)
         client.close()
-    return figures, penstock.__version__
+    return figures, f"{penstock.__version__}, SQLite {sqlite3.sqlite_version}"
 
 
 async def _deployed(client: Client, place: Place) -> None:

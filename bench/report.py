@@ -5,22 +5,22 @@ from bench.results import Results, Spread
 
 RESULT_HEAD = """# Measured
 
-Written by `make bench` (`{command}`); run it again and this page is about your machine. The numbers are minimum /
-**median** / maximum over rounds; [results.json](results.json) has every one of them.
+Written by `make bench` (`{command}`); run it again and this page is about your machine.
+The numbers are minimum / **median** / maximum over rounds; [results.json](results.json) has every one of them.
 
 ![Each work, median and spread](results.svg)
 """
 
 
 def report(results: Results) -> str:
-    parts = [RESULT_HEAD.format(command=results.command.strip()), _machine(results)]
+    parts = [RESULT_HEAD.format(command=results.command.strip()), _in_short(results), _machine(results)]
     parts += [_work(results, work) for work in TITLES if results.subjects(work)]
     parts += [_skipped(results), METHOD]
     return "\n".join(parts)
 
 
 def number(value: float) -> str:
-    if value >= 100:
+    if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
@@ -28,7 +28,25 @@ def number(value: float) -> str:
 def shown(spread: Spread | None) -> str:
     if spread is None:
         return ""
+    if spread.least == spread.most:
+        return f"**{number(spread.median)}**"
     return f"{number(spread.least)} / **{number(spread.median)}** / {number(spread.most)}"
+
+
+def _in_short(results: Results) -> str:
+    """How many times better Penstock over SQLite is: medians of the ratios within a round."""
+    others = [name for name in SUBJECTS if name != "penstock"]
+    lines = ["## In short\n", f"| work | figure | penstock | against {' | against '.join(others)} |"]
+    lines.append("|---" * (3 + len(others)) + "|")
+    for work in TITLES:
+        figure, more = HEADLINES[work]
+        ratios = [results.ratio(work, name) for name in others]
+        cells = [f"× {number(ratio.median)}" if ratio else "–" for ratio in ratios]
+        better = "more" if more else "less"
+        median = shown(results.spread(work, "penstock", figure))
+        lines.append(f"| {work}: {TITLES[work]} | {figure} ({better} is better) | {median} | {' | '.join(cells)} |")
+    said = "\nMedians of the ratios within a round: × 10 is ten times better, × 0.1 ten times worse."
+    return "\n".join([*lines, said, ""])
 
 
 def _machine(results: Results) -> str:
@@ -40,7 +58,10 @@ def _machine(results: Results) -> str:
         ("fdatasync of 300 bytes before a measurement, ms", shown(syncs)),
         ("load average before a measurement", shown(loads)),
         ("a fixed loop of Python before a measurement, ms", shown(loops)),
-        *((f"`{name}`", f"{SUBJECTS[name]}; {version}") for name, version in results.versions.items()),
+        *(
+            (f"`{name}`", f"{SUBJECTS[name]}; {version}" if name in SUBJECTS else version)
+            for name, version in results.versions.items()
+        ),
     ]
     return "\n".join(["| what | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""])
 

@@ -1,5 +1,6 @@
 """What was measured, and how measurements of several rounds become one line."""
 
+import json
 import statistics
 from dataclasses import asdict, dataclass, field
 
@@ -54,6 +55,17 @@ class Results:
         pairs = [(ours[one.round], one.figures[figure]) for one in self.of(work, subject) if one.round in ours]
         ratios = [mine / other if more else other / mine for mine, other in pairs]
         return Spread.of(ratios) if ratios else None
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> "Results":
+        found = json.loads(stored)
+        return cls(
+            list(found["machine"].items()),
+            found["command"],
+            [Measurement(**one) for one in found["measured"]],
+            {(one["work"], one["subject"]): one["why"] for one in found["skipped"]},
+            found["versions"],
+        )
 
     def as_json(self) -> dict[str, object]:
         return {
