@@ -141,7 +141,8 @@ async def test_runs_that_start_themselves_end_at_the_depth_limit(engine: Engine)
     assert run.status == "faulted"
     assert len(await engine.list_runs(limit=100)) == MAX_RUN_DEPTH + 1
     deepest = (await engine.list_runs(limit=1))[0]
-    assert str(MAX_RUN_DEPTH) in (await engine.get_run(deepest.id)).error["detail"]
+    error = (await engine.get_run(deepest.id)).error
+    assert error is not None and str(MAX_RUN_DEPTH) in error["detail"]
 
 
 async def test_a_capability_without_a_tool_waits_and_says_why(engine: Engine, service: Service) -> None:
