@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -125,6 +126,7 @@ def main() -> None:
 
 def measured(arguments: argparse.Namespace) -> None:
     """What was measured is written down even if the rest is interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as Ctrl-C does
     results = Results(machine=facts(), command="python -m bench " + " ".join(sys.argv[1:]))
     try:
         with _postgres(wanted=any(map(_needs_postgres, arguments.subjects.split(",")))) as (url, found):
