@@ -135,3 +135,4 @@ MAX_RECONNECT_MS: Final = 2_000  # the longest of these waits
 MAX_RECONNECTS: Final = 8  # attempts to connect again before what waits for it fails (and may ask again)
 MAX_EVENTS_PER_LOOK: Final = 10_000  # events that the stream of events holds in memory for one reader
 CALL_OVERDUE_MS: Final = 1_000  # how long after its deadline a call that was not cancelled by then is stopped
+LOOK_BACK_WAIT_MS: Final = 5_000  # how long a newer event waits for a listener that looks back for older ones

@@ -29,11 +29,17 @@ class Aftermath:
 
     def before(self, prepared: Prepared) -> None:
         """Makes the filters known that this turn will listen with."""
-        if prepared.writes is None or not prepared.writes.subscribe or prepared.turn.program is None:
+        if prepared.writes is None or not prepared.writes.subscribe:
             return
-        topics = prepared.turn.program.topics
+        program = prepared.turn.program
         names = dict.fromkeys(row.topic for row in prepared.writes.subscribe.values())
-        self._router.before([topics[name] for name in names if name in topics])
+        topics = [] if program is None else [program.topics[name] for name in names if name in program.topics]
+        self._router.before(prepared.turn.run_id, topics)
+
+    def dropped(self, prepared: Prepared) -> None:
+        """The turn was not written: nobody listens because of it."""
+        if prepared.writes is not None and prepared.writes.subscribe:
+            self._router.settled(prepared.turn.run_id)
 
     def committed(self, prepared: Prepared, outcome: Committed) -> None:
         """The turn is on disk: now the world may learn of it."""
@@ -67,6 +73,8 @@ class Aftermath:
         subscribed = [command for command in prepared.turn.commands if isinstance(command, Subscribe)]
         if topics := self._router.may_have(subscribed):
             self._turns.spawn(self._router.look_back(prepared.turn.run_id, topics))
+        else:
+            self._router.settled(prepared.turn.run_id)
 
     def consumed(self, inbox_seqs: tuple[int, ...]) -> None:
         self._inbox.consumed(inbox_seqs)

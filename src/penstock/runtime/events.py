@@ -8,7 +8,7 @@ a crash or a failure cut short is made up for by offering every kept event once 
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import structlog
@@ -19,7 +19,7 @@ from penstock.kernel.messages import EventArrived, EventMatch
 from penstock.kernel.topics import EventTopic
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json
-from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_EVENTS_PER_ROUTING, MAX_LOOK_BACK_EVENTS
+from penstock.model.limits import COMMIT_BACKOFF_MS, LOOK_BACK_WAIT_MS, MAX_EVENTS_PER_ROUTING, MAX_LOOK_BACK_EVENTS
 from penstock.runtime.clock import Clock
 from penstock.runtime.envelopes import pack_message
 from penstock.runtime.inbox import Inbox
@@ -61,6 +61,9 @@ class Router:
         self._watching = watching
         self._log = log
         self._some = asyncio.Event()
+        self._settling: dict[str, int] = {}
+        """Runs whose new listeners have not looked back yet."""
+        self._some_settled = asyncio.Event()
         self._expiry: dict[str, int] = {}
         self._known_since = False
         self._offer_kept = True
@@ -154,6 +157,8 @@ class Router:
         except Exception as error:  # bulkhead: an event that cannot be matched goes to nobody, once
             self._log.error("event cannot be matched", event_type=row.type, event_seq=row.seq, exc_info=error)
             found = {}
+        if any(run_id in self._settling for run_id in found):
+            await self._settle(found)
         await self._deliver(row, event, found, routed=True)
         self._metrics.events_routed.inc()
 
@@ -168,10 +173,31 @@ class Router:
 
     # Listeners that come late
 
-    def before(self, topics: Sequence[EventTopic]) -> None:
-        """Makes filters known before the turn that listens with them is committed."""
+    def before(self, run_id: str, topics: Sequence[EventTopic]) -> None:
+        """Makes filters known before the turn that listens with them is committed.
+
+        Until `settled`, newer events wait for the run: what it finds looking back is older and comes first.
+        """
+        self._settling[run_id] = self._settling.get(run_id, 0) + 1
         for topic in topics:
             self._listeners.add(topic)
+
+    def settled(self, run_id: str) -> None:
+        """The run has looked back, or had no reason to."""
+        left = self._settling.pop(run_id, 0) - 1
+        if left > 0:
+            self._settling[run_id] = left
+        self._some_settled.set()
+
+    async def _settle(self, run_ids: Iterable[str]) -> None:
+        """Waits, for a bounded time, until these runs have looked back."""
+        try:
+            async with asyncio.timeout(LOOK_BACK_WAIT_MS / 1000):
+                while any(run_id in self._settling for run_id in run_ids):
+                    self._some_settled.clear()
+                    await self._some_settled.wait()
+        except TimeoutError:
+            self._log.warning("an event goes before an older one: looking back takes too long")
 
     def may_have(self, subscribe: Sequence[Subscribe]) -> list[EventTopic]:
         """Of the filters of these listeners, those for which an event may be kept."""
@@ -194,6 +220,8 @@ class Router:
             self._inbox.look_again()  # a delivery that failed may have been written
             self._offer_kept = True
             self._some.set()
+        finally:
+            self.settled(run_id)
 
     async def _look_back(self, run_id: str, type_: str | None, topics: Sequence[EventTopic]) -> None:
         after = 0

@@ -41,6 +41,10 @@ class Aftermath(Protocol):
         """Called before the commit, so that routers look for what this turn listens to."""
         ...
 
+    def dropped(self, prepared: Prepared) -> None:
+        """What was announced by `before` did not happen."""
+        ...
+
     def committed(self, prepared: Prepared, outcome: Committed) -> None:
         """Dispatches, cancels, routes, wakes: everything that the turn asked of the world."""
         ...
@@ -331,13 +335,16 @@ class Turns:
         await self._commit(batch[middle:])
 
     def _take(self, prepared: Prepared, outcome: CommitOutcome) -> None:
+        assert self.aftermath is not None
         match outcome:
             case Committed():
                 self._committed(prepared, outcome)
             case Stale():
+                self.aftermath.dropped(prepared)
                 self._leftovers.extend(prepared.leftovers)
                 self._was_stale(prepared)
             case Rejected():
+                self.aftermath.dropped(prepared)
                 self._leftovers.extend(prepared.leftovers)
                 self._live.drop(prepared.turn.run_id)
                 self._log.error("store refused a turn", run_id=prepared.turn.run_id, reason=outcome.reason)
@@ -474,6 +481,7 @@ class Turns:
             self._committed(prepared, Committed())
             self.aftermath.look_again()
         else:
+            self.aftermath.dropped(prepared)
             self._leftovers.extend(prepared.leftovers)
             self._again(prepared.turn)
 
