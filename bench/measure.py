@@ -55,7 +55,7 @@ async def _penstock_server(place: Place) -> tuple[Figures, str]:
 
 
 async def _deployed(client: Client, place: Place) -> None:
-    from bench.subjects.contract import Crash  # noqa: PLC0415
+    from bench.subjects.contract import Crash  # noqa: PLC0415 - only the subject that is measured is loaded
     from bench.subjects.penstock_engine import TASKS, document  # noqa: PLC0415 - the engine, for this subject only
 
     setup = Setup(place.directory, "", place.service, 0, Crash(0, holding=False))

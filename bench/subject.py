@@ -19,18 +19,18 @@ from bench.works import WORKS, Sizes
 def make(name: str, setup: Setup) -> Subject:
     """The subject of a name. Imports it only now: not every environment has every one of them."""
     if name.startswith("penstock"):
-        from bench.subjects.penstock_engine import PenstockEngine  # noqa: PLC0415
+        from bench.subjects.penstock_engine import PenstockEngine  # noqa: PLC0415 - only the subject that is measured is loaded
 
         return PenstockEngine(setup)
     if name.startswith("dbos"):
-        from bench.subjects.dbos_library import DbosLibrary  # noqa: PLC0415
+        from bench.subjects.dbos_library import DbosLibrary  # noqa: PLC0415 - only the subject that is measured is loaded
 
         return DbosLibrary(setup)
     if name == "procrastinate":
-        from bench.subjects.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415
+        from bench.subjects.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 - only the subject that is measured is loaded
 
         return ProcrastinateQueue(setup)
-    from bench.subjects.floor_rows import FloorRows  # noqa: PLC0415
+    from bench.subjects.floor_rows import FloorRows  # noqa: PLC0415 - only the subject that is measured is loaded
 
     return FloorRows(setup)
 

@@ -3,7 +3,7 @@
 import asyncio
 from importlib.metadata import version
 
-from dbos import DBOS, SetWorkflowID  # pyright: ignore[reportMissingImports]
+from dbos import DBOS, SetWorkflowID  # pyright: ignore[reportMissingImports] - lives in the bench's own venv
 
 from bench.http_client import Client
 from bench.subjects.contract import STEPS, Setup, stamp

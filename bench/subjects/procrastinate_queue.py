@@ -3,7 +3,7 @@
 import asyncio
 from importlib.metadata import version
 
-from procrastinate import App, PsycopgConnector  # pyright: ignore[reportMissingImports]
+from procrastinate import App, PsycopgConnector  # pyright: ignore[reportMissingImports] - lives in the bench's own venv
 
 from bench.http_client import Client
 from bench.subjects.contract import STEPS, Setup, stamp

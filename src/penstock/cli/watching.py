@@ -40,7 +40,7 @@ def watching(*, color: bool) -> Generator[Watcher]:
         yield LineWatcher()
         return
     from rich.console import Console  # noqa: PLC0415 - rich costs time to import
-    from rich.live import Live  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415 - only on a terminal
 
     watcher = TreeWatcher(Console(stderr=True))
     with Live(watcher, console=watcher.console, refresh_per_second=_REFRESHES_PER_S) as live:

@@ -11,7 +11,6 @@ import msgspec
 
 from penstock import __version__
 from penstock.errors import InfrastructureError
-from penstock.kernel.commands import Command
 from penstock.kernel.facts import Fact
 from penstock.kernel.messages import Message
 from penstock.kernel.needs import Answer
@@ -81,7 +80,6 @@ class _Codec(Generic[T]):
 _states: _Codec[RunState] = _Codec(RunState)
 _messages: _Codec[Message] = _Codec(Message)
 _entries: _Codec[JournalEntry] = _Codec(JournalEntry)
-_commands: _Codec[Command] = _Codec(Command)
 
 encode_state = _states.encode
 decode_state = _states.decode
@@ -89,5 +87,3 @@ encode_message = _messages.encode
 decode_message = _messages.decode
 encode_entry = _entries.encode
 decode_entry = _entries.decode
-encode_command = _commands.encode
-decode_command = _commands.decode

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it brings none
 
 from penstock.errors import CallerError, InfrastructureError
 
