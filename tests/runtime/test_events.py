@@ -193,3 +193,14 @@ async def test_a_reader_far_behind_misses_no_event(engine: Engine, monkeypatch: 
         if len(seen) == count:
             break
     assert seen == [{} if number is None else number for number in range(count)]
+
+
+async def test_a_newer_event_waits_until_the_run_has_looked_back(engine: Engine) -> None:
+    await engine.deploy(document("l", LISTEN))
+    run = await engine.start_run("test", "l", "latest", {})
+    router = engine._parts.router
+    router.before(run.id, [])  # as a turn does that is about to listen
+    await engine.publish([event("a", {"n": 1})])
+    assert (await engine.wait_run(run.id, 0.2)).status == "waiting"
+    router.settled(run.id)
+    assert (await engine.wait_run(run.id, 10)).output == [{"n": 1}]
