@@ -28,7 +28,7 @@ from penstock.runtime.turn import Turn
 from penstock.runtime.turn_commit import Prepared
 from penstock.runtime.unknown_outcome import was_written
 from penstock.store.protocol import Store
-from penstock.store.rows import CommitOutcome, Committed, Rejected, Stale
+from penstock.store.rows import CommitOutcome, Committed, NotOwned, Rejected, Stale
 
 _EVALUATIONS_AT_ONCE = 1_000
 _LOADS_AT_ONCE = 32
@@ -339,7 +339,7 @@ class Turns:
         match outcome:
             case Committed():
                 self._committed(prepared, outcome)
-            case Stale():
+            case Stale() | NotOwned():
                 self.aftermath.dropped(prepared)
                 self._leftovers.extend(prepared.leftovers)
                 self._was_stale(prepared)

@@ -5,10 +5,11 @@ commit is in flight share the next transaction (group commit); one that fails do
 outcome of a COMMIT is unknown the call raises `InfrastructureError`, and whoever holds a cached state reads it again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from penstock.store.counters import StoreStatistics
+from penstock.store.notices import Heed, Notice
 from penstock.store.rows import (
     CommitOutcome,
     EventRow,
@@ -22,6 +23,7 @@ from penstock.store.rows import (
     Subscription,
     Tool,
 )
+from penstock.store.shares import Membership, NodeRow, Shares
 
 
 class Store(Protocol):
@@ -31,22 +33,51 @@ class Store(Protocol):
         ...
 
     async def open(self) -> None:
-        """Opens and migrates. Raises `StoreInUse` if another engine owns it, `InfrastructureError` if its schema is
-        newer than this Penstock knows."""
+        """Opens and migrates. Raises `StoreInUse` if another engine has a store that cannot be shared,
+        `InfrastructureError` if its schema is newer than this Penstock knows."""
         ...
 
     async def close(self) -> None:
-        """Finishes the writes that wait, then lets the store go. Harmless when it is not open."""
+        """Finishes the writes that wait, leaves the other nodes, then lets the store go. Harmless when not open."""
         ...
 
     def statistics(self) -> StoreStatistics:
         """Totals since the store was opened, for metrics."""
         ...
 
+    # Nodes (see `penstock.store.shares`)
+    async def join(self, membership: Membership, heed: Heed) -> None:
+        """Makes this store a member, which may hold partitions; `heed` is called with what other members tell. To be
+        called once, after `open`; without it everything but turns of runs can be written."""
+        ...
+
+    async def renew(self) -> Shares:
+        """Makes the lease last `lease_ms` from now, expels members whose time is over, and takes free partitions up
+        to an even part. A member that was expelled itself joins anew and begins without partitions.
+
+        Raises `InfrastructureError` when the store cannot be reached; what is held then stays held until the store
+        says otherwise."""
+        ...
+
+    async def release(self, partitions: Collection[int]) -> None:
+        """Gives partitions to whoever takes them next, after the writes that were asked for before."""
+        ...
+
+    async def nodes(self) -> list[NodeRow]:
+        """The members, in the order in which they joined; none for a store that cannot be shared."""
+        ...
+
+    def tell(self, notice: Notice) -> None:
+        """Tells the other members, soon, if they can be reached. Commits, `send`, `deliver`, `put_events`,
+        `put_tool`, `put_secret`, their deletions and `release` tell what they did by themselves."""
+        ...
+
     # Turns
     async def commit(self, turns: Sequence[RunCommit], start_keys: Sequence[StartKey] = ()) -> list[CommitOutcome]:
         """Commits many runs' turns in one transaction; outcome by outcome, in order. A stale or rejected turn drops
-        out alone. A start key whose (namespace, name, key) exists makes the turn that creates its run stale."""
+        out alone, and so does one for a run whose partition this node does not hold (`NotOwned`), unless it is
+        `unowned` and creates the run. A start key whose (namespace, name, key) exists makes the turn that creates
+        its run stale."""
         ...
 
     async def start_key(self, namespace: str, name: str, key: str) -> StartKey | None: ...
@@ -56,21 +87,28 @@ class Store(Protocol):
     async def load_values(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, bytes]: ...
 
     async def due_runs(self, until: int, limit: int) -> list[tuple[str, int]]:
-        """(run id, next_at) of runs with `next_at <= until`, the earliest first."""
+        """(run id, next_at) of runs with `next_at <= until` in the partitions that are held, the earliest first."""
         ...
 
     async def next_due_at(self, after: int) -> int | None:
-        """The earliest `next_at` later than `after`."""
+        """The earliest `next_at` later than `after`, of runs in the partitions that are held."""
         ...
 
-    async def calling_runs(self, after: str, limit: int) -> list[str]:
-        """Ids (above `after`, ascending) of runs with `calling`."""
+    async def calling_runs(self, after: str, limit: int, partitions: Collection[int] | None = None) -> list[str]:
+        """Ids (above `after`, ascending) of runs with `calling`, in these partitions or in all that are held."""
         ...
 
-    async def inbox(self, after: int, limit: int) -> list[InboxRow]: ...
+    async def inbox(self, after: int, limit: int) -> list[InboxRow]:
+        """Messages with `seq > after` for runs in the partitions that are held, ascending. With several members a
+        lower number may appear after a higher one was read."""
+        ...
+
+    async def inbox_rows(self, seqs: Sequence[int]) -> list[InboxRow]:
+        """Those of these messages that still wait, whoever holds their runs, ascending."""
+        ...
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
-        """Puts messages (run id, body) into inboxes."""
+        """Puts messages (run id, body) into inboxes, of anybody's runs."""
         ...
 
     async def discard_inbox(self, seqs: Sequence[int]) -> int:

@@ -92,6 +92,8 @@ class RunCommit(msgspec.Struct, frozen=True, kw_only=True):
     unsubscribe: tuple[int, ...] = ()
     checkpoint: bool = False
     """Keep this state for time travel, too."""
+    unowned: bool = False
+    """Creates a run that has not begun, for whoever holds its partition: any node may write it."""
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -105,13 +107,17 @@ class Stale(msgspec.Struct, frozen=True):
     """The run was not in the expected version: nothing of this turn was written."""
 
 
+class NotOwned(msgspec.Struct, frozen=True):
+    """This node does not hold the partition of the run: nothing of this turn was written, nor will be."""
+
+
 class Rejected(msgspec.Struct, frozen=True):
     """The store refused this turn alone (for example, a row that it cannot hold): nothing of it was written."""
 
     reason: str
 
 
-CommitOutcome = Committed | Stale | Rejected
+CommitOutcome = Committed | Stale | NotOwned | Rejected
 
 
 class StoredRun(msgspec.Struct, frozen=True):

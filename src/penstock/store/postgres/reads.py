@@ -53,6 +53,10 @@ async def inbox(session: Session, after: int, limit: int) -> list[InboxRow]:
     return [InboxRow(*row) for row in await session.fetch("inbox", after, limit)]
 
 
+async def inbox_rows(session: Session, seqs: Sequence[int]) -> list[InboxRow]:
+    return [InboxRow(*row) for row in await session.fetch("inbox_rows", list(seqs))]
+
+
 async def list_runs(
     session: Session, labels: Mapping[str, str], id_prefix: str, before: str | None, filters: Mapping[str, Json]
 ) -> list[RunRow]:

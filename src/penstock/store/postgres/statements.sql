@@ -113,6 +113,9 @@ SELECT id FROM runs WHERE calling AND id > $1 ORDER BY id LIMIT $2
 -- name: inbox
 SELECT seq, run_id, body FROM inbox WHERE seq > $1 ORDER BY seq LIMIT $2
 
+-- name: inbox_rows
+SELECT seq, run_id, body FROM inbox WHERE seq = ANY ($1::bigint[]) ORDER BY seq
+
 -- name: list_runs
 SELECT id, namespace, name, version, status, created_at, updated_at, ended_at, next_at, calling, labels, parent_id,
        retry_of, fault_title

@@ -4,10 +4,11 @@ Invariants: every write goes through the writer's queue, and its call returns on
 time owns the schema, and no other can commit.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from penstock.errors import InfrastructureError
+from penstock.store.alone import Alone
 from penstock.store.counters import StoreCounters, StoreStatistics
 from penstock.store.postgres import definitions, events, reads
 from penstock.store.postgres.address import parse_address
@@ -36,7 +37,7 @@ from penstock.store.statements import load_statements
 T = TypeVar("T")
 
 
-class PostgresStore:
+class PostgresStore(Alone):
     """A `Store`. `url` is what `parse_address` takes.
 
     `before_statement` is awaited with the name of each statement of the writer before it runs; an exception from it
@@ -104,11 +105,14 @@ class PostgresStore:
     async def next_due_at(self, after: int) -> int | None:
         return await self._read(lambda s: reads.next_due_at(s, after))
 
-    async def calling_runs(self, after: str, limit: int) -> list[str]:
+    async def calling_runs(self, after: str, limit: int, partitions: Collection[int] | None = None) -> list[str]:
         return await self._read(lambda s: reads.calling_runs(s, after, limit))
 
     async def inbox(self, after: int, limit: int) -> list[InboxRow]:
         return await self._read(lambda s: reads.inbox(s, after, limit))
+
+    async def inbox_rows(self, seqs: Sequence[int]) -> list[InboxRow]:
+        return await self._read(lambda s: reads.inbox_rows(s, seqs))
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
         return await self._write(lambda s: events.put_messages(s, messages))

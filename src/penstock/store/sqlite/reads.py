@@ -57,6 +57,10 @@ def inbox(session: Session, after: int, limit: int) -> list[InboxRow]:
     return [InboxRow(*row) for row in session.execute("inbox", (after, limit))]
 
 
+def inbox_rows(session: Session, seqs: Sequence[int]) -> list[InboxRow]:
+    return [InboxRow(*row) for row in session.execute("inbox_rows", (as_json(list(seqs)),))]
+
+
 def list_runs(session: Session, labels: Mapping[str, str], id_prefix: str, filters: Mapping[str, Json]) -> list[RunRow]:
     """`filters` are the other parameters of `list_runs` by name. The narrowest index leads."""
     parameters = {

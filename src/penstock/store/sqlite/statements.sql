@@ -72,6 +72,9 @@ SELECT id FROM runs WHERE calling = 1 AND id > ? ORDER BY id LIMIT ?
 -- name: inbox
 SELECT seq, run_id, body FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?
 
+-- name: inbox_rows
+SELECT seq, run_id, body FROM inbox WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+
 -- name: list_runs
 SELECT id, namespace, name, version, status, created_at, updated_at, ended_at, next_at, calling, labels, parent_id,
        retry_of, fault_title

@@ -5,12 +5,13 @@ Invariant: every write goes through the writer's queue, and its call returns onl
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from penstock.errors import InfrastructureError
 from penstock.model.limits import STORE_READERS
+from penstock.store.alone import Alone
 from penstock.store.counters import StoreCounters, StoreStatistics
 from penstock.store.rows import (
     CommitOutcome,
@@ -38,7 +39,7 @@ from penstock.store.statements import load_statements
 T = TypeVar("T")
 
 
-class SqliteStore:
+class SqliteStore(Alone):
     """A `Store`. `path` None keeps everything in memory until `close`.
 
     `before_statement` is called with the name of each statement of the writer before it runs; an exception from
@@ -105,11 +106,14 @@ class SqliteStore:
     async def next_due_at(self, after: int) -> int | None:
         return await self._read(lambda s: reads.next_due_at(s, after))
 
-    async def calling_runs(self, after: str, limit: int) -> list[str]:
+    async def calling_runs(self, after: str, limit: int, partitions: Collection[int] | None = None) -> list[str]:
         return await self._read(lambda s: reads.calling_runs(s, after, limit))
 
     async def inbox(self, after: int, limit: int) -> list[InboxRow]:
         return await self._read(lambda s: reads.inbox(s, after, limit))
+
+    async def inbox_rows(self, seqs: Sequence[int]) -> list[InboxRow]:
+        return await self._read(lambda s: reads.inbox_rows(s, seqs))
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
         return await self._write(lambda s: turns.put_messages(s, messages))
