@@ -143,8 +143,8 @@ def test_a_large_value_is_stored_apart_once_and_small_ones_inline() -> None:
     _, large = codec.encode_state(STATE)
     assert large == {LARGE.digest: LARGE.json}
     at_the_limit = Value("x" * (INLINE_VALUE_BYTES - 2))
-    assert not at_the_limit.is_large
-    assert Value("x" * (INLINE_VALUE_BYTES - 1)).is_large
+    assert at_the_limit.inline == at_the_limit.json
+    assert Value("x" * (INLINE_VALUE_BYTES - 1)).inline is None
 
 
 def test_another_codec_version_is_refused_by_name() -> None:

@@ -27,7 +27,7 @@ _REFERENCE: Final = 1
 T = TypeVar("T")
 
 
-class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
+class JournalEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a journal row holds: with the workflow and the state before, it rebuilds the state after."""
 
     message: Message
@@ -63,8 +63,8 @@ class _Codec(Generic[T]):
     def _encode_value(self, item: Json) -> Json:
         if not isinstance(item, Value):
             raise NotImplementedError(f"no encoding for {type(item).__name__}")
-        if not item.is_large:
-            return item.json
+        if (json := item.inline) is not None:
+            return json
         if item.is_loaded:
             self._large[item.digest] = item.json
         return msgspec.msgpack.Ext(_REFERENCE, item.digest)

@@ -13,7 +13,7 @@ from penstock.kernel.values import Value
 CallKind = Literal["http", "openapi", "capability"]
 
 
-class Deferred(msgspec.Struct, frozen=True, array_like=True):
+class Deferred(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An expression that names `$secrets` (or `$authorization`): evaluated by the shell when it dispatches.
 
     The result replaces what stands at `pointer` inside the arguments. `variables` holds the others that it names.
@@ -25,7 +25,7 @@ class Deferred(msgspec.Struct, frozen=True, array_like=True):
     variables: dict[str, Value]
 
 
-class Invoke(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
+class Invoke(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t", omit_defaults=True):
     """Call the world. Answer with `CallFinished(call_id=…)`, once; a repeated answer is stale and does no harm.
 
     `call_id` is the idempotency key: the same after a crash or an unknown outcome. `arguments` by kind:
@@ -45,13 +45,13 @@ class Invoke(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults
     """When the kernel stops waiting, milliseconds UTC; never 0 in a command that is sent."""
 
 
-class CancelCall(msgspec.Struct, frozen=True, tag=True, tag_field="t"):
+class CancelCall(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t"):
     """Nobody waits for this call any more; stopping it is best effort."""
 
     call_id: str
 
 
-class SendMessage(msgspec.Struct, frozen=True, tag=True, tag_field="t"):
+class SendMessage(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t"):
     """Puts a message into another run's inbox, in the same transaction as this turn.
 
     A `Started` to a run id that exists already changes nothing.
@@ -61,13 +61,13 @@ class SendMessage(msgspec.Struct, frozen=True, tag=True, tag_field="t"):
     message: Message
 
 
-class PublishEvent(msgspec.Struct, frozen=True, tag=True, tag_field="t"):
+class PublishEvent(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t"):
     """Publishes a structured CloudEvent (an object), stored in the same transaction as this turn."""
 
     event: Value
 
 
-class Subscribe(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defaults=True):
+class Subscribe(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t", omit_defaults=True):
     """Listen for events. (run, `entry`, `filter`) is unique: a second one replaces the first.
 
     `topic` names the filter itself (`EventTopic` of the program); `key` is the canonical correlation key, or None
@@ -83,7 +83,7 @@ class Subscribe(msgspec.Struct, frozen=True, tag=True, tag_field="t", omit_defau
     variables: dict[str, Value] = {}
 
 
-class Unsubscribe(msgspec.Struct, frozen=True, tag=True, tag_field="t"):
+class Unsubscribe(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t"):
     """Ends every subscription of this task run."""
 
     entry: int

@@ -33,7 +33,7 @@ FactType = Literal[
 ]
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """`entry`, `reference`, `name`, `path` and `attempt` are 0 or empty for facts of the run itself.
 
     `output` is the transformed output of what completed, `context` the run's new context if the task exported,

@@ -7,7 +7,7 @@ from penstock.kernel.values import Value
 from penstock.model.workflow import WorkflowIdentity
 
 
-class ParentLink(msgspec.Struct, frozen=True, array_like=True):
+class ParentLink(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The task run that waits for this run; `awaited` is False when nobody does."""
 
     run_id: str
@@ -16,7 +16,7 @@ class ParentLink(msgspec.Struct, frozen=True, array_like=True):
     awaited: bool = True
 
 
-class ResumePoint(msgspec.Struct, frozen=True, array_like=True):
+class ResumePoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Where a retried run begins: before the top-level task `reference`, with that raw input and context."""
 
     retry_of: str
@@ -25,7 +25,7 @@ class ResumePoint(msgspec.Struct, frozen=True, array_like=True):
     context: Value
 
 
-class MessageBase(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="t", omit_defaults=True):
+class MessageBase(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True, tag_field="t", omit_defaults=True):
     at: int
 
 
@@ -56,7 +56,7 @@ class ChildFinished(MessageBase, frozen=True, kw_only=True):
     fault: Fault | None = None
 
 
-class EventMatch(msgspec.Struct, frozen=True, array_like=True):
+class EventMatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A listener of this run that the event matched. `filter` counts over all filters of its strategy, those of
     `until` last; `keys` are the correlation values that the event holds, by name."""
 

@@ -15,7 +15,7 @@ AnswerKey = tuple[int, str, str]
 """Entry of the task run (0: the workflow itself), phase, and JSON Pointer inside what is evaluated."""
 
 
-class Need(msgspec.Struct, frozen=True):
+class Need(msgspec.Struct, frozen=True, gc=False):
     """An expression that the kernel cannot evaluate itself: libjq in a worker, or the shell because of secrets.
 
     `variables` are those that it names, `dot` is what `.` means. If `secrets`, the shell adds `$secrets` (every
@@ -32,7 +32,7 @@ class Need(msgspec.Struct, frozen=True):
     deferred: tuple[Deferred, ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The value of a `Need`, or the fault that evaluating it gave. Lies in the journal row of the message."""
 
     key: AnswerKey
@@ -43,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 Answers = Mapping[AnswerKey, Answer]
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What a step gave.
 
     With `needs`, the step is not finished: evaluate them all and call `step` again with `state`, the same message

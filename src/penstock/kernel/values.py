@@ -56,9 +56,14 @@ class Value:
         return self._digest
 
     @property
-    def is_large(self) -> bool:
-        """True if it is stored apart from the state that holds it."""
-        return (self._json is None and self._data is _UNSET) or len(self.json) > INLINE_VALUE_BYTES
+    def inline(self) -> bytes | None:
+        """The JSON text if it is small; None for what is stored apart from the state that holds it."""
+        json = self._json
+        if json is None:
+            if self._data is _UNSET:
+                return None
+            json = self.json
+        return json if len(json) <= INLINE_VALUE_BYTES else None
 
     @property
     def is_loaded(self) -> bool:

@@ -43,9 +43,9 @@ class Aftermath:
 
     def committed(self, prepared: Prepared, outcome: Committed) -> None:
         """The turn is on disk: now the world may learn of it."""
-        turn, state = prepared.turn, prepared.turn.state
-        assert state is not None
-        pending = {invoke.call_id for invoke in state.calls} if not state.ended else set[str]()
+        turn, state, after = prepared.turn, prepared.turn.state, prepared.after
+        assert state is not None and after is not None
+        pending = {invoke.call_id for invoke in after.calls}
         for command in turn.commands:
             match command:
                 case Invoke() if command.call_id in pending:
@@ -56,7 +56,7 @@ class Aftermath:
                     pass
         if turn.base is not None:
             # A call that is no longer in the state is over, whether or not a command says so.
-            for invoke in turn.base.state.calls:
+            for invoke in turn.base.calls:
                 if invoke.call_id not in pending:
                     self._dispatch.cancel(invoke.call_id)
         self._inbox.take(outcome.inbox)

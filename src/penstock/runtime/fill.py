@@ -15,7 +15,7 @@ from penstock.runtime.evaluate import Evaluator
 from penstock.runtime.placing import place
 
 
-class Filled(msgspec.Struct, frozen=True):
+class Filled(msgspec.Struct, frozen=True, gc=False):
     """The arguments as they go out, and the values that were rendered into them. Never logged, never stored."""
 
     arguments: Json

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from penstock.errors import InfrastructureError
+from penstock.kernel.commands import Invoke
 from penstock.kernel.state import RunState
 from penstock.kernel.values import Value
 from penstock.model.limits import MAX_CACHED_RUNS, MAX_CACHED_STATE_BYTES
@@ -14,14 +15,14 @@ from penstock.store.protocol import Store
 from penstock.store.rows import RunRow
 
 
-class Live(msgspec.Struct, frozen=True):
-    """A run as it is on disk. `stored` are the large values that need not be written again.
-
-    `fingerprint` is that of the code which made the state.
+class Live(msgspec.Struct, frozen=True, gc=False):
+    """A run as it is on disk. `calls` are those that it waits for, `stored` the large values that need not be
+    written again; `fingerprint` is that of the code which made the state.
     """
 
     run: RunRow
     state: RunState
+    calls: tuple[Invoke, ...]
     size: int
     stored: frozenset[bytes]
     fingerprint: str
@@ -71,7 +72,7 @@ class LiveRuns:
         await load_values(self._store, run_id, missing)
         known = frozenset(value.digest for value in missing)
         size = len(stored.state) + sum(value.size for value in missing)
-        return Live(stored.run, state, size, known, fingerprint)
+        return Live(stored.run, state, state.calls, size, known, fingerprint)
 
     async def get(self, run_id: str) -> Live | None:
         """The run from memory, else from the store, which is not put into the cache."""

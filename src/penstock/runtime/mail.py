@@ -10,7 +10,7 @@ from penstock.kernel.state import RunState
 from penstock.store.rows import RunRow, StartKey
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """What a start says beyond its message. `begin_at` 0 begins at once."""
 
     labels: dict[str, str] = {}
@@ -19,7 +19,7 @@ class Origin(msgspec.Struct, frozen=True):
     retry_of: str = ""
 
 
-class TurnResult(msgspec.Struct, frozen=True):
+class TurnResult(msgspec.Struct, frozen=True, gc=False):
     """The run after the turn that took the message. `stale`: the message no longer meant anything.
 
     `duplicate_of` names the run that an earlier start with the same key made; then the rest is unset.

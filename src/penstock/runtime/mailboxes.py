@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.model.limits import MAX_HELD_EVENTS, MAX_MESSAGES_PER_TURN
@@ -59,7 +60,7 @@ class Mailboxes:
         box.wake = True
         self._make_ready(run_id, box, yielding=yielding)
 
-    def put_back(self, run_id: str, items: list[Queued], *, wake: bool = False) -> None:
+    def put_back(self, run_id: str, items: Sequence[Queued], *, wake: bool = False) -> None:
         """Puts messages before the others again."""
         box = self._boxes.setdefault(run_id, Mailbox())
         box.waiting.extendleft(reversed(items))
@@ -98,7 +99,7 @@ class Mailboxes:
         elif box.empty:
             del self._boxes[run_id]
 
-    def hold(self, run_id: str, items: list[Queued]) -> list[Queued]:
+    def hold(self, run_id: str, items: Sequence[Queued]) -> list[Queued]:
         """Keeps events for a later listener; returns those that there is no room for."""
         if not items:
             return []
@@ -115,7 +116,7 @@ class Mailboxes:
         items, box.held = box.held, []
         return self._released(run_id, box, items)
 
-    def poison(self, run_id: str, items: list[Queued]) -> None:
+    def poison(self, run_id: str, items: Sequence[Queued]) -> None:
         self._boxes[run_id].poisoned.extend(items)
 
     def release_poisoned(self, run_id: str) -> list[Queued]:

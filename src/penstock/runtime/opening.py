@@ -79,7 +79,7 @@ class Opening:
             if started.parent is not None and started.parent.awaited:
                 parent = started.parent
                 answer = ChildFinished(at=turn.now, child_id=started.run_id, entry=parent.entry, fault=found)
-                turn.commands.append(SendMessage(parent.run_id, answer))
+                turn.commands += (SendMessage(parent.run_id, answer),)
             return
         turn.program = found
         item.message = replace(started, workflow=found.identity)

@@ -24,7 +24,7 @@ def suspend(turn: Turn, reason: str) -> None:
     if state is None:
         _suspend_start(turn, left, reason)
         return
-    turn.poisoned = left
+    turn.poisoned = tuple(left)
     if state.ended or state.status == "suspended":
         return
     message = SuspendRequested(at=turn.now, reason=reason)
@@ -37,7 +37,7 @@ def _suspend_start(turn: Turn, left: list[Queued], reason: str) -> None:
     for index, item in enumerate(left):
         if isinstance(item.message, Started):
             begin_by_hand(turn, item, lambda started: suspended_at_start(started, reason))
-            turn.poisoned = left[index + 1 :]
+            turn.poisoned = tuple(left[index + 1 :])
             return
         turn.settled.append((item, True))
 
@@ -73,6 +73,6 @@ def _by_kernel(turn: Turn, state: RunState, message: SuspendRequested) -> bool:
         return False
     if result.stale or result.needs:
         return False
-    turn.commands.extend(result.commands)
+    turn.commands += result.commands
     turn.record(result.state, message, result.facts)
     return True

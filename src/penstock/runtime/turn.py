@@ -12,7 +12,7 @@ from penstock.kernel.codec import FINGERPRINT, JournalEntry, encode_entry
 from penstock.kernel.commands import Command
 from penstock.kernel.facts import Fact
 from penstock.kernel.messages import Continued, EventArrived, Message, ResumeRequested, Started, TimerFired
-from penstock.kernel.needs import Answer, AnswerKey, Need, Step
+from penstock.kernel.needs import Answer, Need, Step
 from penstock.kernel.nodes import Program
 from penstock.kernel.state import RunState
 from penstock.model.limits import CHECKPOINT_VERSIONS
@@ -36,26 +36,25 @@ class Turn:
         self.needs: tuple[Need, ...] = ()
         self.journal: list[JournalRow] = []
         self.values: dict[bytes, bytes] = {}
-        self.commands: list[Command] = []
-        self.facts: list[Fact] = []
+        self.commands: tuple[Command, ...] = ()
         self.settled: list[tuple[Queued, bool]] = []
-        self.held: list[Queued] = []
-        self.poisoned: list[Queued] = []
+        self.held: tuple[Queued, ...] = ()
+        self.poisoned: tuple[Queued, ...] = ()
         self.failure = ""
         self.keep = False
         """True when the state must be kept as a checkpoint, because no replay gives it."""
         self.attempts = 0
         self._clock = clock
-        self.mail = list(mail)
+        self.mail = mail
         self.wake = wake
         self._index = 0
         self._item: Queued | None = None
         self._message: Message | None = None
         self._partial: RunState | None = None
-        self._answers: dict[AnswerKey, Answer] = {}
-        self._given: list[Answer] = []
-        self._commands: list[Command] = []
-        self._facts: list[Fact] = []
+        # What came of the message so far. Tuples, since most have one part: taking that over makes nothing new.
+        self._given: tuple[Answer, ...] = ()
+        self._commands: tuple[Command, ...] = ()
+        self._facts: tuple[Fact, ...] = ()
 
     @property
     def now(self) -> int:
@@ -67,15 +66,15 @@ class Turn:
 
         Raises whatever the kernel or the codec raise: the caller is the bulkhead, and calls `abandon` then.
         """
-        self._given.extend(answers)
-        self._answers.update((answer.key, answer) for answer in answers)
+        self._given += tuple(answers)
         self.needs = ()
         while self._message is not None or self._begin_next():
             assert self._message is not None and self.program is not None
-            result = step(self.program, self._partial, self._message, self._answers)
+            known = {answer.key: answer for answer in self._given}
+            result = step(self.program, self._partial, self._message, known)
             self._partial = result.state
-            self._commands.extend(result.commands)
-            self._facts.extend(result.facts)
+            self._commands += result.commands
+            self._facts += result.facts
             if result.needs:
                 self.needs = result.needs
                 return False
@@ -137,35 +136,33 @@ class Turn:
             state = result.state
             if self.state is not None and state.version != self.state.version + 1:
                 state = replace(state, version=self.state.version + 1)
-            self.record(state, message, tuple(self._facts))
+            self.record(state, message, self._facts)
             return
         if self._item is not None:
             waits = isinstance(message, EventArrived) and self._item.inbox_seq and self._item.expires_at > message.at
             if waits and self.state is not None and not self.state.ended:
-                self.held.append(self._item)
+                self.held += (self._item,)
             else:
                 self.settled.append((self._item, True))
         self._close()
 
     def record(self, state: RunState, message: Message, facts: tuple[Fact, ...], *, keep: bool = False) -> None:
         """Takes the state after `message`, with its journal row; `keep` one that the kernel did not make."""
-        body, values = encode_entry(JournalEntry(message, tuple(self._given), facts))
+        body, values = encode_entry(JournalEntry(message, self._given, facts))
         self.keep = self.keep or keep
         self.state = state
         self.journal.append(JournalRow(state.version, message.at, body))
         self.values.update(values)
-        self.commands.extend(self._commands)
-        self.facts.extend(facts)
+        self.commands += self._commands
         if self._item is not None:
             self.settled.append((self._item, False))
         self._close()
 
     def _close(self) -> None:
         self._item = self._message = self._partial = None
-        self._answers = {}
-        self._given = []
-        self._commands = []
-        self._facts = []
+        self._given = ()
+        self._commands = ()
+        self._facts = ()
 
     def abandon(self) -> list[Queued]:
         """Forgets the message that could not be processed; returns it and those behind it."""

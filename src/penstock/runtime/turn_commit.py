@@ -86,7 +86,8 @@ class Prepared:
         written = {digest: json for digest, json in (turn.values | values).items() if digest not in stored}
         self.writes = Writes(turn.run_id, state.updated_at)
         self.writes.take(turn.commands)
-        run = run_row(state, base.run if base else None, origin)
+        calls = state.calls
+        run = run_row(state, base.run if base else None, origin, calling=bool(calls))
         self.key = origin.key if origin and base is None else None
         self.commit = RunCommit(
             run=run,
@@ -105,10 +106,10 @@ class Prepared:
         size = len(data) + sum(map(len, values.values()))
         # What is in the new state is on disk after the commit, whether it was written now or before.
         kept = frozenset(values) | (stored if len(stored) < 256 else frozenset[bytes]())
-        self.after = Live(run, state, size, kept, FINGERPRINT)
+        self.after = Live(run, state, calls, size, kept, FINGERPRINT)
 
 
-def run_row(state: RunState, before: RunRow | None, origin: Origin | None) -> RunRow:
+def run_row(state: RunState, before: RunRow | None, origin: Origin | None, *, calling: bool) -> RunRow:
     """What lists show of the run in this state."""
     identity = state.workflow
     return RunRow(
@@ -121,7 +122,7 @@ def run_row(state: RunState, before: RunRow | None, origin: Origin | None) -> Ru
         updated_at=state.updated_at,
         ended_at=state.ended_at,
         next_at=state.next_at,
-        calling=not state.ended and bool(state.calls),
+        calling=calling,
         labels=before.labels if before else (origin.labels if origin else {}),
         parent_id=state.parent.run_id if state.parent else "",
         retry_of=before.retry_of if before else (state.retry_of or (origin.retry_of if origin else "")),

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class JournalRow(msgspec.Struct, frozen=True):
+class JournalRow(msgspec.Struct, frozen=True, gc=False):
     """One applied message of a run. `seq` is the state's version after it; `body` holds message, answers and facts."""
 
     seq: int
@@ -11,7 +11,7 @@ class JournalRow(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Subscription(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True, gc=False):
     """A listener: (run_id, entry, filter) is unique. `key` is "" for a filter without correlation keys and "*"
     while some key is open; `body` holds what is needed to check an event against it."""
 
@@ -23,7 +23,7 @@ class Subscription(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
-class InboxRow(msgspec.Struct, frozen=True):
+class InboxRow(msgspec.Struct, frozen=True, gc=False):
     """A message that waits for a run. `seq` is given by the store and orders the messages of a run."""
 
     seq: int
@@ -31,7 +31,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True, gc=False):
     """A CloudEvent. (`source`, `id`) is unique. `run_id` is the run that published it, "" for one from outside."""
 
     source: str
@@ -46,7 +46,7 @@ class EventRow(msgspec.Struct, frozen=True):
     """Given by the store: the order of ingestion."""
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC.
 
     Fixed when the run is created, whatever later commits say: `namespace`, `name`, `version`, `created_at`, `labels`,
@@ -70,7 +70,7 @@ class RunRow(msgspec.Struct, frozen=True):
     fault_title: str = ""
 
 
-class RunCommit(msgspec.Struct, frozen=True, kw_only=True):
+class RunCommit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All that one turn of one run writes; all of it or nothing.
 
     `expected_version` 0 creates the run; it is stale if the run exists or has another version.
@@ -96,22 +96,22 @@ class RunCommit(msgspec.Struct, frozen=True, kw_only=True):
     """Creates a run that has not begun, for whoever holds its partition: any node may write it."""
 
 
-class Committed(msgspec.Struct, frozen=True):
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """The turn is on disk. `inbox` are the rows made of `messages`, `events` those that were new."""
 
     inbox: tuple[InboxRow, ...] = ()
     events: tuple[EventRow, ...] = ()
 
 
-class Stale(msgspec.Struct, frozen=True):
+class Stale(msgspec.Struct, frozen=True, gc=False):
     """The run was not in the expected version: nothing of this turn was written."""
 
 
-class NotOwned(msgspec.Struct, frozen=True):
+class NotOwned(msgspec.Struct, frozen=True, gc=False):
     """This node does not hold the partition of the run: nothing of this turn was written, nor will be."""
 
 
-class Rejected(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The store refused this turn alone (for example, a row that it cannot hold): nothing of it was written."""
 
     reason: str
@@ -120,13 +120,13 @@ class Rejected(msgspec.Struct, frozen=True):
 CommitOutcome = Committed | Stale | NotOwned | Rejected
 
 
-class StoredRun(msgspec.Struct, frozen=True):
+class StoredRun(msgspec.Struct, frozen=True, gc=False):
     run: RunRow
     version: int
     state: bytes
 
 
-class StoredWorkflow(msgspec.Struct, frozen=True):
+class StoredWorkflow(msgspec.Struct, frozen=True, gc=False):
     """`definition` is canonical JSON, `resources` the pinned external documents, `metadata` free for notations."""
 
     namespace: str
@@ -141,7 +141,7 @@ class StoredWorkflow(msgspec.Struct, frozen=True):
     """The text that was deployed, as the author wrote it."""
 
 
-class Tool(msgspec.Struct, frozen=True):
+class Tool(msgspec.Struct, frozen=True, gc=False):
     """A registered tool. `body` is its definition as canonical JSON."""
 
     name: str
@@ -151,7 +151,7 @@ class Tool(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class StartKey(msgspec.Struct, frozen=True):
+class StartKey(msgspec.Struct, frozen=True, gc=False):
     """Makes a start idempotent: the same `key` of one workflow with the same `body_hash` is the same run."""
 
     namespace: str

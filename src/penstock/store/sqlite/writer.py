@@ -47,16 +47,14 @@ class TurnWork(Work):
     __slots__ = ("start_keys", "turns")
 
     def __init__(self, turns: Sequence[RunCommit], start_keys: StartKeys, future: "asyncio.Future[Any]") -> None:
-        super().__init__(self._one_by_one, future, reads=False)
+        # Closes over the turns, not over this object: a cycle would keep every turn until the next collection.
+        super().__init__(lambda session: _one_by_one(session, turns, start_keys), future, reads=False)
         self.turns = turns
         self.start_keys = start_keys
 
     @property
     def weight(self) -> int:
         return len(self.turns)
-
-    def _one_by_one(self, session: Session) -> list[CommitOutcome]:
-        return [_attempt_turn(session, turn, self.start_keys) for turn in self.turns]
 
 
 class Writer:
@@ -190,6 +188,10 @@ def _apply_one_by_one(session: Session, batch: list[Work]) -> None:
             session.control("ROLLBACK TO work")
             work.error = error
         session.control("RELEASE work")
+
+
+def _one_by_one(session: Session, turns: Sequence[RunCommit], start_keys: StartKeys) -> list[CommitOutcome]:
+    return [_attempt_turn(session, turn, start_keys) for turn in turns]
 
 
 def _attempt_turn(session: Session, turn: RunCommit, start_keys: StartKeys) -> CommitOutcome:
