@@ -79,8 +79,8 @@ RETURNING seq
 DELETE FROM inbox WHERE seq = ANY ($1::bigint[])
 
 -- name: insert_subscriptions
-INSERT INTO subscriptions (run_id, entry, filter, topic, key, body)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
+INSERT INTO subscriptions (run_id, entry, filter, partition, topic, key, body)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::bytea[])
 ON CONFLICT (run_id, entry, filter) DO UPDATE SET topic = excluded.topic, key = excluded.key, body = excluded.body
 
 -- name: delete_subscriptions

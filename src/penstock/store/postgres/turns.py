@@ -6,6 +6,7 @@ turns that they turn away are stale and drop out alone, and everything else is w
 
 from collections.abc import Iterator, Sequence
 
+from penstock.store.partitions import partition_of
 from penstock.store.postgres.events import insert_events, put_messages
 from penstock.store.postgres.mapping import new_run_row, updated_run_row
 from penstock.store.postgres.session import Session, columns
@@ -90,7 +91,7 @@ async def _write_subscriptions(session: Session, turns: list[RunCommit]) -> None
     new: dict[tuple[str, int, int], Subscription] = {
         (s.run_id, s.entry, s.filter): s for turn in turns for s in turn.subscribe
     }
-    if rows := [(*place, s.topic, s.key, s.body) for place, s in new.items()]:
+    if rows := [(*place, partition_of(s.run_id), s.topic, s.key, s.body) for place, s in new.items()]:
         await session.execute("insert_subscriptions", *columns(rows))
     if ended := [turn.run.id for turn in turns if turn.run.ended_at]:
         await session.execute("delete_subscriptions_of_runs", ended)
