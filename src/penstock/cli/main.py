@@ -30,6 +30,7 @@ COMMANDS: Final = MappingProxyType(
         "check": Entry("penstock.cli.commands.check:check", "Say what is wrong with documents, offline", _SERVE),
         "backup": Entry("penstock.cli.commands.backup:backup", "Copy the database while an engine works on it", _SERVE),
         "migrate": Entry("penstock.cli.commands.migrate:migrate", "Bring a database to this version's schema", _SERVE),
+        "move": Entry("penstock.cli.commands.move:move", "Move a stopped system to another store, verified", _SERVE),
         "deploy": Entry("penstock.cli.commands.deploy:deploy", "Store workflows on a server", _WORKFLOWS),
         "start": Entry("penstock.cli.commands.start:start", "Start a run of a stored workflow", _WORKFLOWS),
         "ls": Entry("penstock.cli.commands.ls:ls", "List runs, workflows, tools, secrets, events", _RUNS),

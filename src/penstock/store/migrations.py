@@ -4,9 +4,18 @@ import re
 from importlib import resources
 from typing import Final
 
+import msgspec
+
 from penstock.errors import InfrastructureError
 
 _FILE: Final = re.compile(r"(\d{4})_\w+\.sql")
+
+
+class MigrationReport(msgspec.Struct, frozen=True):
+    """The schema before and after; 0 stands for a database, or a schema of PostgreSQL, that did not exist."""
+
+    before: int
+    after: int
 
 
 def read_migrations(package: str) -> tuple[str, ...]:

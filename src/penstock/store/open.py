@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,12 +20,12 @@ def open_store(url: str) -> Store:
     As usual for such URLs, `sqlite:///data.db` is a relative path and `sqlite:////var/data.db` an absolute one.
     Raises `CallerError` for anything else, saying what works.
     """
-    return _postgres_store(url) if _is_postgres(url) else SqliteStore(path_of(url))
+    return _postgres_store(url) if is_postgres(url) else SqliteStore(path_of(url))
 
 
 def path_of(url: str) -> Path | None:
     """The database file that a store's URL names; None for one that is no file. Raises as `open_store`."""
-    if url in {"memory:", "memory://"} or _is_postgres(url):
+    if url in {"memory:", "memory://"} or is_postgres(url):
         return None
     scheme, colon, rest = url.partition(":")
     path = rest.removeprefix("///") if rest.startswith("///") else rest
@@ -36,7 +37,7 @@ def path_of(url: str) -> Path | None:
 
 def shown_url(url: str) -> str:
     """A store's URL as it may be shown and logged: without password and options."""
-    if not _is_postgres(url):
+    if not is_postgres(url):
         return url
     try:
         parts = urlsplit(url)
@@ -47,17 +48,22 @@ def shown_url(url: str) -> str:
     return f"{_POSTGRES[0]}://{user}{parts.hostname or ''}{port}{parts.path}"
 
 
-def _is_postgres(url: str) -> bool:
+def is_postgres(url: str) -> bool:
+    """Whether this is the URL of a PostgreSQL store."""
     return url.partition("://")[0] in _POSTGRES and "://" in url
 
 
-def _postgres_store(url: str) -> Store:
+def postgres_module(name: str) -> ModuleType:
+    """A module that needs PostgreSQL's driver. Raises `CallerError` when that is not installed."""
     try:
-        module = import_module("penstock.store.postgres")
+        return import_module(name)
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
         message = "PostgreSQL needs a driver that is not installed: pip install 'penstock[postgres]'"
         raise CallerError(message) from error
-    store: Store = module.PostgresStore(url)
+
+
+def _postgres_store(url: str) -> Store:
+    store: Store = postgres_module("penstock.store.postgres").PostgresStore(url)
     return store

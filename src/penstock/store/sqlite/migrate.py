@@ -8,7 +8,9 @@ import sqlite3
 from typing import Final
 
 from penstock.errors import InfrastructureError
+from penstock.store.marks import refuse_marked
 from penstock.store.migrations import check_known, read_migrations
+from penstock.store.sqlite.mark import mark_of
 
 APPLICATION_ID: Final = 0x50454E53
 """`PENS`: what `file` and SQLite's tools show for the format."""
@@ -19,15 +21,23 @@ def load_migrations() -> tuple[str, ...]:
     return read_migrations("penstock.store.sqlite")
 
 
-def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...], place: str) -> None:
-    """Applies what is missing. Raises `InfrastructureError` for a newer schema or a file that is not ours."""
-    current = known_schema(connection, len(scripts), place)
+def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...], place: str, *, moving: bool = False) -> None:
+    """Applies what is missing. Raises `InfrastructureError` as `known_schema`; a move works on what has its mark."""
+    current = (schema_of if moving else known_schema)(connection, len(scripts), place)
     for number, script in enumerate(scripts[current:], start=current + 1):
         _apply(connection, script, number)
 
 
 def known_schema(connection: sqlite3.Connection, newest: int, place: str) -> int:
-    """The schema of a database, 0 for an empty one. Raises `InfrastructureError` as `migrate`."""
+    """The schema of a database, 0 for an empty one. Raises `InfrastructureError` for a newer schema, a file that is
+    not ours, and one that has the mark of a move."""
+    current = schema_of(connection, newest, place)
+    refuse_marked(mark_of(connection), place)
+    return current
+
+
+def schema_of(connection: sqlite3.Connection, newest: int, place: str) -> int:
+    """`known_schema`, whatever mark the database has."""
     current = _integer(connection, "PRAGMA user_version")
     check_known(current, newest, place)
     mark = _integer(connection, "PRAGMA application_id")

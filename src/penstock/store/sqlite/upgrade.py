@@ -4,18 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
+from penstock.store.migrations import MigrationReport
 from penstock.store.sqlite.connection import connect_reader, connect_writer, failure, prepare_file
 from penstock.store.sqlite.lock import FileLock
 from penstock.store.sqlite.migrate import known_schema, load_migrations, migrate
-
-
-class MigrationReport(msgspec.Struct, frozen=True):
-    """The schema before and after; 0 stands for a database that did not exist."""
-
-    before: int
-    after: int
 
 
 def upgrade(database: Path) -> MigrationReport:

@@ -1,0 +1,33 @@
+"""Having a schema for oneself: what migrating and moving without an engine need.
+
+The one place that knows by what an engine is noticed.
+"""
+
+from typing import Final
+
+from penstock.errors import StoreInUse
+from penstock.store.postgres.address import Address
+from penstock.store.postgres.failures import is_lock_timeout
+from penstock.store.postgres.session import Session
+
+_LOCKS: Final = ("owner", "migrations")
+
+
+async def have_alone(session: Session, address: Address) -> None:
+    """Keeps engines, migrations and moves away from the schema for as long as this connection lasts.
+
+    Engines take one of these locks, and every opening the other one for a moment. Raises `StoreInUse` if somebody has
+    one of them.
+    """
+    for purpose in _LOCKS:
+        try:
+            await session.fetch("take_lock", address.lock_key(purpose))
+        except Exception as error:
+            if is_lock_timeout(error):
+                raise StoreInUse(await _who(session, address, purpose)) from error
+            raise
+
+
+async def _who(session: Session, address: Address, purpose: str) -> str:
+    row = await session.row("lock_holder", address.lock_key(purpose))
+    return f"{address.place} is in use" + (f" from {row[1]} (its PostgreSQL session is {row[0]})" if row else "")
