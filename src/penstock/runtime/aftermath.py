@@ -15,7 +15,7 @@ from penstock.store.rows import Committed
 
 
 class Aftermath:
-    """Implements `penstock.runtime.turns.Aftermath` over the parts that act."""
+    """Implements `penstock.runtime.endings.Aftermath` over the parts that act."""
 
     def __init__(
         self, *, turns: Turns, dispatch: Dispatch, router: Router, inbox: Inbox, timers: Timers, watching: Watching

@@ -118,8 +118,8 @@ def assemble(
         most=settings.calls_in_flight,
         answer=turns.submit,
     )
-    turns.aftermath = Aftermath(
-        turns=turns, dispatch=dispatch, router=router, inbox=inbox, timers=timers, watching=watching
+    turns.connect(
+        Aftermath(turns=turns, dispatch=dispatch, router=router, inbox=inbox, timers=timers, watching=watching)
     )
     return Parts(
         store=store,
