@@ -12,7 +12,9 @@ __all__ = ["postgres_base", "postgres_server", "postgres_url"]
 
 TESTS: Final = Path(__file__).resolve().parent
 
-DRIVE_SERVERS: Final = frozenset({"bench", "cli", "conformance", "crash", "demo", "examples", "sdk", "server"})
+DRIVE_SERVERS: Final = frozenset(
+    {"bench", "cli", "conformance", "crash", "demo", "examples", "faults", "sdk", "server"}
+)
 """Directories under tests/ whose tests start real servers or processes."""
 
 POSTGRES_FIXTURES: Final = frozenset({"postgres_base", "postgres_server", "postgres_url"})

@@ -1,0 +1,106 @@
+"""What stands in the database, read past all nodes and proxies."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from penstock.store.rows import JournalRow
+from tests.postgres_server import PostgresServer
+
+_LEFTOVERS: Final = {
+    "an inbox row that waits": "SELECT seq, run_id FROM inbox",
+    "a listener that outlives its run": "SELECT run_id, entry, topic FROM subscriptions",
+    "a deadline that outlives its run": "SELECT id, next_at FROM runs WHERE next_at IS NOT NULL",
+    "a call that outlives its run": "SELECT id FROM runs WHERE calling",
+}
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """A run as its row says it is."""
+
+    id: str
+    name: str
+    status: str
+    version: int
+    state: bytes
+    parent_id: str
+
+
+class Database:
+    """One schema, over one connection."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def change(self, statement: str) -> None:
+        """For whoever wants to see a change found."""
+        await self._connection.execute(statement)
+
+    async def unended(self) -> list[str]:
+        """What stands in the way of the end: each run that has not ended, with its status."""
+        rows = await self._connection.fetch("SELECT id, name, status FROM runs WHERE ended_at = 0 ORDER BY id")
+        return [f"{row['id']} ({row['name']}): {row['status']}" for row in rows]
+
+    async def suspended(self) -> list[str]:
+        return [row["id"] for row in await self._connection.fetch("SELECT id FROM runs WHERE status = 'suspended'")]
+
+    async def leftovers(self) -> list[str]:
+        """What should be gone when every run has ended."""
+        return [
+            f"{what}: {[tuple(row) for row in rows[:3]]} ({len(rows)})"
+            for what, statement in _LEFTOVERS.items()
+            if (rows := await self._connection.fetch(statement))
+        ]
+
+    async def held(self) -> Counter[str]:
+        """How many partitions each member holds, by its id; under "" those that nobody holds."""
+        held: Counter[str] = Counter()
+        rows = await self._connection.fetch("SELECT coalesce(owner, '') AS owner, count(*) FROM partitions GROUP BY 1")
+        held.update({row["owner"]: row["count"] for row in rows})
+        return held
+
+    async def members(self, *, engines: bool = True) -> dict[str, str]:
+        """Id and name of each member, in the order in which they joined."""
+        rows = await self._connection.fetch(
+            "SELECT id, name FROM nodes WHERE engine OR NOT $1 ORDER BY number", engines
+        )
+        return {row["id"]: row["name"] for row in rows}
+
+    async def runs(self) -> dict[str, StoredRun]:
+        rows = await self._connection.fetch("SELECT id, name, status, state_version, state, parent_id FROM runs")
+        return {row["id"]: StoredRun(*row) for row in rows}
+
+    async def runs_of_start(self, key: str) -> list[str]:
+        rows = await self._connection.fetch(
+            "SELECT run_id FROM run_labels WHERE key = 'start' AND value = $1 ORDER BY run_id", key
+        )
+        return [row["run_id"] for row in rows]
+
+    async def journal(self, run_id: str) -> list[JournalRow]:
+        rows = await self._connection.fetch("SELECT seq, at, body FROM journal WHERE run_id = $1 ORDER BY seq", run_id)
+        return [JournalRow(row["seq"], row["at"], row["body"]) for row in rows]
+
+    async def checkpoints(self, run_id: str) -> dict[int, bytes]:
+        rows = await self._connection.fetch("SELECT state_version, state FROM checkpoints WHERE run_id = $1", run_id)
+        return {row["state_version"]: row["state"] for row in rows}
+
+    async def values(self, run_id: str) -> dict[bytes, bytes]:
+        rows = await self._connection.fetch("SELECT digest, body FROM run_values WHERE run_id = $1", run_id)
+        return {row["digest"]: row["body"] for row in rows}
+
+    async def events(self) -> list[str]:
+        return [row["id"] for row in await self._connection.fetch("SELECT id FROM events WHERE source = '/outside'")]
+
+
+@asynccontextmanager
+async def looking(server: PostgresServer, schema: str) -> AsyncIterator[Database]:
+    """A connection of one's own, to be opened while the server is there."""
+    connection = await asyncpg.connect(server.url, server_settings={"search_path": schema})
+    try:
+        yield Database(connection)
+    finally:
+        await connection.close()

@@ -1,0 +1,146 @@
+"""How every test of faults goes: load while there is trouble, then an end to all trouble, then a look at everything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from penstock.model.limits import PARTITIONS
+from tests.faults.cluster import Cluster, Node, clustered
+from tests.faults.database import Database, looking
+from tests.faults.load import Load, starts_of
+from tests.faults.oracle import Examination, examine
+from tests.faults.service import Service, serving
+from tests.faults.workflows import plans
+from tests.postgres_server import PostgresServer
+
+LEASE_MS: Final = 1_500
+STARTS: Final = 120
+TROUBLE_S: Final = 12.0
+END_S: Final = 45.0
+"""What all runs together have to end once nothing fails any more: many times what they need on a quiet machine."""
+_LOOK_S: Final = 0.05
+
+
+class World(msgspec.Struct):
+    """All that takes part in one test."""
+
+    random: Random
+    cluster: Cluster
+    service: Service
+    load: Load
+    database: Database
+    measured: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Something measured, printed at the end."""
+        self.measured.append(text)
+
+
+Trouble = Callable[[World], Awaitable[None]]
+
+
+@asynccontextmanager
+async def world(
+    directory: Path,
+    server: PostgresServer,
+    seed: str,
+    *,
+    roles: tuple[str, ...] = ("", "", ""),
+    asked: Callable[[Cluster], list[Node]] = lambda cluster: cluster.serving,
+    starts: int = STARTS,
+    hung: float = 0.05,
+) -> AsyncIterator[World]:
+    """Nodes in these roles over a schema of their own; clients ask those that `asked` names."""
+    random = Random(seed)
+    schema = "faults_" + "".join(random.choices("abcdefghijklmnop", k=12))
+    service = Service(Random(f"{seed}/service"), hung=hung)
+    async with serving(service), clustered(directory, server, schema, lease_ms=LEASE_MS, roles=roles) as cluster:
+        kinds = plans(service.url)
+        begun = starts_of(random, kinds, count=starts, over_s=(TROUBLE_S - 1) * starts / STARTS)
+        load = Load(lambda: asked(cluster), Random(f"{seed}/clients"), kinds, begun)
+        async with looking(server, schema) as database:
+            await even(database, len([role for role in roles if role != "api"]))
+            await load.deploy()
+            yield World(random, cluster, service, load, database)
+
+
+async def survive(here: World, trouble: Trouble) -> Examination:
+    """Load under trouble, then peace. Asserts whatever must hold in the end; all nodes have left when it returns."""
+    loop = asyncio.get_running_loop()
+    loading = asyncio.create_task(here.load.run())
+    try:
+        await trouble(here)
+        await here.cluster.heal()
+        healed_at = loop.time()
+        async with looking(here.cluster.server, here.cluster.schema) as database:
+            await _peace(here, database, loading)
+            here.note(f"all over {loop.time() - healed_at:.1f} s after the last fault")
+            engines = len(await database.members())
+            held = await even(database, engines)
+            for node in here.cluster.serving:
+                await node.leave()
+            assert await database.members(engines=False) == {}, "a node that left is still a member"
+            found = await examine(database, here.load, here.service, here.cluster.nodes)
+    finally:
+        loading.cancel()
+    _tell(here, found, held)
+    assert found.violations == []
+    return found
+
+
+async def _peace(here: World, database: Database, loading: "asyncio.Task[None]") -> None:
+    """Returns when every client was answered and every run has ended."""
+    try:
+        async with asyncio.timeout(END_S):
+            await loading
+            while await database.unended() or await database.leftovers():
+                for run_id in await database.suspended():
+                    await here.load.resume(run_id)
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        left = [*(await database.unended()), *(await database.leftovers())]
+        raise AssertionError(f"not over after {END_S:.0f} s: {left[:20]} ({len(left)})") from None
+
+
+async def even(database: Database, engines: int, within_s: float = 20.0) -> list[int]:
+    """Returns how many partitions each engine holds, as soon as each has its even part."""
+    until = asyncio.get_running_loop().time() + within_s
+    while True:
+        held, members = await database.held(), await database.members()
+        least = PARTITIONS // engines
+        counts = sorted(held[member] for member in members)
+        if len(members) == engines and sum(counts) == PARTITIONS and least <= counts[0] <= counts[-1] <= least + 1:
+            return counts
+        assert asyncio.get_running_loop().time() < until, f"uneven: {dict(held)} of {members}, for {engines} engines"
+        await asyncio.sleep(_LOOK_S)
+
+
+async def moved_away(database: Database, member: str) -> float:
+    """Returns after how many seconds the partitions of a member that was lost belong to others."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (held := await database.held())[member] or held[""]:
+        assert loop.time() - began < END_S, f"nobody took over: {dict(held)}"
+        await asyncio.sleep(0.01)
+    return loop.time() - began
+
+
+async def member_of(database: Database, node: Node) -> str:
+    """The id under which a node is a member now."""
+    members = await database.members(engines=False)
+    (found,) = [member for member, name in members.items() if str(node.pid) in name]
+    return found
+
+
+def _tell(here: World, found: Examination, held: list[int]) -> None:
+    ledger = here.load.ledger
+    print(  # noqa: T201 - shown by `make faults`
+        f"\n{found.runs} runs, {found.transitions} transitions, {found.calls} calls, "
+        f"{sum(found.repeated.values())} of them repeated; {ledger.answers} requests answered, {ledger.retries} asked "
+        f"again, the slowest after {ledger.slowest_s:.1f} s; partitions {held}; {'; '.join(here.measured)}"
+    )
