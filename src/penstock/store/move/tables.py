@@ -40,12 +40,7 @@ class Derived(NamedTuple):
     make: Callable[[Json], Json]
 
 
-DERIVED: Final = MappingProxyType(
-    {
-        "partition": Derived(("run_id", "id"), partition_of),
-        "routed": Derived(("seq",), lambda _: 0),  # routing once more is harmless: no run gets an event twice
-    }
-)
+DERIVED: Final = MappingProxyType({"partition": Derived(("run_id", "id"), partition_of)})
 
 
 class Table(msgspec.Struct, frozen=True):
