@@ -17,7 +17,7 @@ from typing import Final
 from penstock.store import Store, open_store
 from penstock.store.rows import Committed, JournalRow, RunCommit
 from tests.postgres_server import PostgresServer
-from tests.store.samples import BEGAN, run_id, turn
+from tests.store.samples import BEGAN, held_by, run_id, turn
 
 RUNS: Final = 2_000
 BATCH: Final = 100
@@ -54,6 +54,7 @@ async def measure(
 async def main(url: str) -> None:
     store = open_store(url)
     await store.open()
+    await held_by(store)
 
     async def together(turns: list[RunCommit]) -> None:
         assert all(type(outcome) is Committed for outcome in await store.commit(turns))

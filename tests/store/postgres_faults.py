@@ -8,6 +8,7 @@ import asyncpg
 from penstock.store.postgres import PostgresStore
 from penstock.store.rows import CommitOutcome, Committed
 from tests.postgres_fixtures import without_schema
+from tests.store.samples import held_by
 
 
 class At:
@@ -30,9 +31,11 @@ class At:
 
 @asynccontextmanager
 async def opened(url: str, before: Callable[[str], Awaitable[None]] | None = None) -> AsyncIterator[PostgresStore]:
+    """A member that is alone, so that it holds everything."""
     store = PostgresStore(url, before_statement=before)
     await store.open()
     try:
+        await held_by(store)
         yield store
     finally:
         await store.close()

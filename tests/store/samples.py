@@ -3,6 +3,8 @@
 from typing import Final
 
 from penstock.model.json_value import Json
+from penstock.store import Store
+from penstock.store.notices import Heed, Notice
 from penstock.store.rows import (
     CommitOutcome,
     Committed,
@@ -13,8 +15,23 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
 )
+from penstock.store.shares import Membership, Shares
 
 BEGAN: Final = 1_700_000_000_000
+
+
+LONG_LEASE_MS: Final = 60_000
+"""So that no lease ends while a test runs."""
+
+
+def unheard(_: Notice) -> None:
+    """Heeds nothing."""
+
+
+async def held_by(store: Store, heed: Heed = unheard, *, lease_ms: int = LONG_LEASE_MS, engine: bool = True) -> Shares:
+    """Makes an open store a member; one that is alone holds everything then."""
+    await store.join(Membership(name="test", engine=engine, lease_ms=lease_ms), heed)
+    return await store.renew()
 
 
 def run_id(number: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 from penstock.store import Store, open_store
 from tests.store.contract import StoreContract
 from tests.store.contract_lists import filled
+from tests.store.samples import held_by
 
 __all__ = ["filled"]
 
@@ -23,6 +24,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             url = f"sqlite:{tmp_path}/penstock.db"
     opened = open_store(url)
     await opened.open()
+    await held_by(opened)
     yield opened
     await opened.close()
 

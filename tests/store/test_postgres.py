@@ -2,10 +2,7 @@
 
 # ruff: noqa: S608 - names of schemas that these tests made
 
-import asyncio
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,8 +20,7 @@ from penstock.store.rows import Committed
 from penstock.store.statements import load_statements
 from tests.postgres_fixtures import execute, with_schema, without_schema
 from tests.store.postgres_faults import opened
-from tests.store.samples import run_id, turn, workflow
-from tests.store.test_sqlite import child_environment
+from tests.store.samples import held_by, run_id, turn, workflow
 
 STATEMENTS = load_statements("penstock.store.postgres", "statements.sql")
 SOURCES = Path(store_module.__file__).parent
@@ -46,6 +42,7 @@ async def test_reopening_keeps_everything(postgres_url: str) -> None:
     for version in (1, 2, 3):
         store = open_store(postgres_url)
         await store.open()
+        await held_by(store)
         assert isinstance((await store.commit([turn(1, version)]))[0], Committed)
         await store.put_workflow(workflow("w"))
         assert [row.seq for row in await store.journal(run_id(1), 0, 9)] == list(range(1, version + 1))
@@ -66,30 +63,25 @@ async def test_closing_may_be_repeated_and_nothing_works_after_it(postgres_url: 
         await store.load_run(run_id(1))
 
 
-async def test_a_second_engine_is_refused_and_another_schema_is_another_store(postgres_url: str) -> None:
+async def test_another_schema_is_another_store(postgres_url: str) -> None:
     other = f"{schema_of(postgres_url)}_other"
     async with opened(postgres_url) as first:
-        with pytest.raises(
-            StoreInUse, match=rf"schema={schema_of(postgres_url)} is in use from .*session is {first._owner.pid}\)"
-        ):
-            await PostgresStore(postgres_url).open()
         async with opened(with_schema(without_schema(postgres_url), other)) as second:
             await second.commit([turn(1)])
+            assert len(await second.nodes()) == 1
         assert await first.load_run(run_id(1)) is None
     await execute(without_schema(postgres_url), f"DROP SCHEMA {other} CASCADE")
 
 
-def test_a_killed_engine_gives_the_store_back(postgres_url: str) -> None:
-    program = (
-        "import asyncio, os\nfrom penstock.store.postgres import PostgresStore\n"
-        f"asyncio.run(PostgresStore({postgres_url!r}).open())\nos.kill(os.getpid(), {signal.SIGKILL})"
-    )
-    assert subprocess.run([sys.executable, "-c", program], env=child_environment(), check=False).returncode == -9
-    store = PostgresStore(postgres_url)
-    with asyncio.Runner() as runner:
-        runner.run(store.open())
-        assert store._owner._epoch == 2
-        runner.run(store.close())
+async def test_a_schema_that_somebody_has_for_himself_is_in_use(postgres_url: str) -> None:
+    connection = await asyncpg.connect(without_schema(postgres_url))
+    key = parse_address(postgres_url).lock_key("owner")
+    await connection.execute("SELECT pg_advisory_lock($1)", key)
+    with pytest.raises(StoreInUse, match=rf"is in use from .*session is {connection.get_server_pid()}\)"):
+        await PostgresStore(postgres_url).open()
+    await connection.close()
+    async with opened(postgres_url):
+        pass
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(postgres_url: str) -> None:
@@ -192,7 +184,8 @@ LOOK_UPS = {
     "list_runs_by_label": "run_labels_pkey",
     "ended_runs_of_workflow": "runs_ended",
     "journal": "journal_pkey",
-    "unrouted_events": "events_unrouted",
+    "events_after": "events_pkey",
+    "delete_expired_events": "events_expiring",
     "events_since_of_type": "events_by_type",
     "subscriptions": "subscriptions_by_topic",
     "update_runs": "runs_pkey",

@@ -12,7 +12,7 @@ from tests.postgres_fixtures import execute
 from tests.postgres_server import PostgresServer
 from tests.store.postgres_faults import At, all_committed, opened, terminate, writing_pid
 from tests.store.postgres_wire import Moment, wired
-from tests.store.samples import BEGAN, ended, event, run_id, subscription, turn
+from tests.store.samples import BEGAN, ended, event, held_by, run_id, subscription, turn
 
 BEFORE = [turn(1, subscribe=(subscription(1, 1, "t"),)), turn(2)]
 DURING = [
@@ -21,9 +21,9 @@ DURING = [
     turn(3, run={"labels": {"a": "b"}}),
     turn(3, 2),
 ]
-STATEMENTS = 17
+STATEMENTS = 18
 """Those of one commit of `DURING`, BEGIN and COMMIT included; a test holds this number."""
-BEFORE_COMMIT = ["BEGIN", "check_ownership", "update_runs", "insert_journal", "insert_inbox"]
+BEFORE_COMMIT = ["BEGIN", "fence", "update_runs", "insert_journal", "insert_inbox"]
 """Those of a turn with one message, but for COMMIT."""
 
 
@@ -213,6 +213,7 @@ async def test_a_server_that_cannot_be_reached_is_said_without_its_password() ->
 async def test_closing_while_the_server_is_away_ends(postgres_server: PostgresServer) -> None:
     store = PostgresStore(f"{postgres_server.url}&schema=closing")
     await store.open()
+    await held_by(store)
     await store.commit([turn(1)])
     await asyncio.to_thread(postgres_server.stop)
     try:

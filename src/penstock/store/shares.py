@@ -6,11 +6,12 @@ for partitions that it holds: a partition leaves a member only when that member 
 id of the member is the fence: whoever was expelled can write no turn any more, however late it comes back.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 
-from penstock.model.limits import PARTITIONS
+from penstock.model.limits import NODE_GONE_MS, PARTITIONS
 
 EVERY_PARTITION: Final = frozenset(range(PARTITIONS))
 
@@ -49,3 +50,52 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     until: int
     """When its lease ends unless it is renewed."""
     partitions: frozenset[int]
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the member that settles should do now. Whoever carries it out makes sure that each part still holds."""
+
+    expel: frozenset[str]
+    """Members whose time is over."""
+    free: frozenset[int]
+    """Partitions that nobody holds once these are expelled."""
+    take: frozenset[int]
+    """Those of the free ones that are due to the member that settles."""
+    surplus: frozenset[int]
+    """What it holds above its even part, which others lack."""
+    engines: int
+    """Members that move runs, without the expelled."""
+
+
+def settle(members: Sequence[NodeRow], unconnected: Collection[str], me: str, now: int) -> Settlement:
+    """Who is gone, and what is due to `me`.
+
+    `members` are in the order in which they joined; `unconnected` are ids of those whose connection has ended. The
+    even part is `PARTITIONS` divided by the engines; what remains goes to those that joined first. Nobody takes more
+    than that, and nobody gives anything away before somebody else lacks it, so what is even stays as it is.
+    """
+    gone = frozenset(m.id for m in members if m.id != me and _is_gone(m, m.id in unconnected, now))
+    staying = [member for member in members if member.id not in gone]
+    engines = [member.id for member in staying if member.engine]
+    held = {member.id: member.partitions for member in staying}
+    free = EVERY_PARTITION.difference(*held.values())
+    mine = held.get(me, frozenset())
+    part = _even_part(engines, me)
+    return Settlement(
+        expel=gone,
+        free=free,
+        take=frozenset(sorted(free)[: max(0, part - len(mine))]),
+        surplus=frozenset(sorted(mine)[part:]),
+        engines=len(engines),
+    )
+
+
+def _is_gone(member: NodeRow, unconnected: bool, now: int) -> bool:
+    return member.until <= now or (unconnected and member.seen_at + NODE_GONE_MS < now)
+
+
+def _even_part(engines: Sequence[str], me: str) -> int:
+    if me not in engines:
+        return 0
+    part, remainder = divmod(PARTITIONS, len(engines))
+    return part + (engines.index(me) < remainder)

@@ -46,11 +46,15 @@ class Connection(Protocol):
 
     def get_server_version(self) -> tuple[int, ...]: ...
 
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None: ...
 
-async def connect(address: Address) -> Connection:
+    def add_termination_listener(self, callback: Callable[..., None]) -> None: ...
+
+
+async def connect(address: Address, lock_wait_ms: int = POSTGRES_LOCK_WAIT_MS) -> Connection:
     """A new connection, checked and set up. Raises what the driver raises, and `InfrastructureError`."""
     open_one: Callable[..., Awaitable[Connection]] = cast("Any", asyncpg).connect
-    connection = await open_one(address.dsn, **options(address))
+    connection = await open_one(address.dsn, **options(address, lock_wait_ms))
     try:
         await prepare(connection)
     except BaseException:
@@ -59,11 +63,11 @@ async def connect(address: Address) -> Connection:
     return connection
 
 
-def options(address: Address) -> dict[str, Any]:
+def options(address: Address, lock_wait_ms: int = POSTGRES_LOCK_WAIT_MS) -> dict[str, Any]:
     """What every connection is made with.
 
     The server ends a transaction whose engine fell silent, so that nobody waits for it; and it looks after
-    connections on which nothing comes any more, so that a dead machine does not keep the lock.
+    connections on which nothing comes any more, so that a dead machine does not keep its locks.
     """
     return {
         "timeout": POSTGRES_CONNECT_MS / 1000,
@@ -74,7 +78,7 @@ def options(address: Address) -> dict[str, Any]:
             "client_min_messages": "warning",
             "default_transaction_isolation": "read committed",
             "idle_in_transaction_session_timeout": str(POSTGRES_IDLE_TRANSACTION_MS),
-            "lock_timeout": str(POSTGRES_LOCK_WAIT_MS),
+            "lock_timeout": str(lock_wait_ms),
             "jit": "off",  # every statement is short: compiling one takes longer than running it
             "tcp_keepalives_idle": "15",
             "tcp_keepalives_interval": "5",

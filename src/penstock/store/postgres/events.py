@@ -1,18 +1,19 @@
 """Writes events and their deliveries; each event is stored once, and delivered once to each run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from penstock.store.partitions import partition_of
 from penstock.store.postgres.session import Session, columns
-from penstock.store.rows import EventRow, InboxRow
+from penstock.store.rows import Delivery, EventRow, InboxRow
 
 
 async def insert_events(session: Session, events: Sequence[EventRow]) -> list[EventRow | None]:
     """The stored events with their numbers; None where (source, id) is known, or comes earlier in `events`."""
     if not events:
         return []
+    await session.execute("lock_ingestion")
     rows = [(e.source, e.id, e.type, e.subject, e.at, e.expires_at, e.run_id, e.body) for e in events]
     new = {(row[1], row[2]): row[0] for row in await session.fetch("insert_events", *columns(rows))}
     # The first of those with the same name takes the number, the others find none.
@@ -21,24 +22,26 @@ async def insert_events(session: Session, events: Sequence[EventRow]) -> list[Ev
     return [None if seq is None else msgspec.structs.replace(event, seq=seq) for event, seq in pairs]
 
 
-async def deliver(
-    session: Session, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool
-) -> list[InboxRow]:
-    """One message per run that has not had the event, the first if several name the same run."""
-    bodies: dict[str, bytes] = {}
-    for run_id, body in messages:
-        bodies.setdefault(run_id, body)
-    delivered: list[InboxRow] = []
-    if bodies:
-        fresh = {row[0] for row in await session.fetch("insert_deliveries", event_seq, list(bodies))}
-        delivered = await put_messages(session, [(run, body) for run, body in bodies.items() if run in fresh])
-    if routed:
-        await session.execute("mark_routed", event_seq)
-    return delivered
+async def deliver(session: Session, deliveries: Sequence[Delivery], held: Collection[int]) -> list[InboxRow]:
+    """In order, a message for each event and run that has not been there, the first if several name the same; only
+    for runs of the partitions that are held."""
+    bodies: dict[tuple[int, str], bytes] = {}
+    for delivery in deliveries:
+        if partition_of(delivery.run_id) in held:
+            bodies.setdefault((delivery.event_seq, delivery.run_id), delivery.body)
+    if not bodies:
+        return []
+    fresh = {(row[0], row[1]) for row in await session.fetch("insert_deliveries", *columns(bodies))}
+    return await put_messages(session, [(place[1], body) for place, body in bodies.items() if place in fresh])
+
+
+async def keep_routed(session: Session, seq: int, held: Collection[int]) -> None:
+    """Moves the cursors of these partitions forward."""
+    await session.execute("keep_routed", seq, list(held))
 
 
 async def expire_events(session: Session, now: int, limit: int) -> int:
-    """Deletes routed events whose time to live has ended, with their deliveries."""
+    """Deletes events up to the least cursor whose time to live has ended, with their deliveries."""
     expired = [row[0] for row in await session.fetch("delete_expired_events", now, limit)]
     if expired:
         await session.execute("delete_deliveries_of_events", expired)

@@ -22,8 +22,13 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
+def is_undone(error: BaseException) -> bool:
+    """True if the server rolled the transaction back in favour of another one: a deadlock, or a conflict."""
+    return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
 def is_lock_timeout(error: BaseException) -> bool:
-    """True if somebody else kept a lock for longer than `POSTGRES_LOCK_WAIT_MS`."""
+    """True if somebody else kept a lock for longer than this connection waits."""
     return isinstance(error, asyncpg.LockNotAvailableError)
 
 

@@ -1,6 +1,6 @@
 """Reads of the store: each is a function of a session. Writes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from penstock.model.json_value import MAX_INTEGER, Json
@@ -37,20 +37,20 @@ async def load_values(session: Session, run_id: str, digests: Sequence[bytes]) -
     return {row[0]: row[1] for row in await session.fetch("load_values", run_id, list(digests))}
 
 
-async def due_runs(session: Session, until: int, limit: int) -> list[tuple[str, int]]:
-    return [(row[0], row[1]) for row in await session.fetch("due_runs", until, limit)]
+async def due_runs(session: Session, until: int, limit: int, held: Collection[int]) -> list[tuple[str, int]]:
+    return [(row[0], row[1]) for row in await session.fetch("due_runs", until, limit, list(held))]
 
 
-async def next_due_at(session: Session, after: int) -> int | None:
-    return await session.value("next_due_at", after)
+async def next_due_at(session: Session, after: int, held: Collection[int]) -> int | None:
+    return await session.value("next_due_at", after, list(held))
 
 
-async def calling_runs(session: Session, after: str, limit: int) -> list[str]:
-    return [row[0] for row in await session.fetch("calling_runs", after, limit)]
+async def calling_runs(session: Session, after: str, limit: int, among: Collection[int]) -> list[str]:
+    return [row[0] for row in await session.fetch("calling_runs", after, limit, list(among))]
 
 
-async def inbox(session: Session, after: int, limit: int) -> list[InboxRow]:
-    return [InboxRow(*row) for row in await session.fetch("inbox", after, limit)]
+async def inbox(session: Session, after: int, limit: int, held: Collection[int]) -> list[InboxRow]:
+    return [InboxRow(*row) for row in await session.fetch("inbox", after, limit, list(held))]
 
 
 async def inbox_rows(session: Session, seqs: Sequence[int]) -> list[InboxRow]:
@@ -99,8 +99,12 @@ async def ended_workflows(session: Session, after: tuple[str, str], limit: int) 
     return [(row[0], row[1]) for row in await session.fetch("ended_workflows", *after, limit)]
 
 
-async def unrouted_events(session: Session, limit: int) -> list[EventRow]:
-    return [EventRow(*row) for row in await session.fetch("unrouted_events", limit)]
+async def events_after(session: Session, seq: int, limit: int) -> list[EventRow]:
+    return [EventRow(*row) for row in await session.fetch("events_after", seq, limit)]
+
+
+async def routed_until(session: Session, held: Collection[int]) -> int:
+    return await session.value("routed_until", list(held))
 
 
 async def events_since(session: Session, now: int, type: str | None, after_seq: int, limit: int) -> list[EventRow]:  # noqa: A002 - the contract's name
@@ -124,10 +128,12 @@ async def list_events(session: Session, filters: Mapping[str, Json]) -> list[Eve
     return [EventRow(*row) for row in rows]
 
 
-async def subscriptions(session: Session, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
+async def subscriptions(
+    session: Session, lookups: Sequence[tuple[str, str]], held: Collection[int]
+) -> list[Subscription]:
     if not lookups:
         return []
-    rows = await session.fetch("subscriptions", *columns(dict.fromkeys(lookups)))
+    rows = await session.fetch("subscriptions", *columns(dict.fromkeys(lookups)), list(held))
     return [Subscription(*row) for row in rows]
 
 

@@ -1,10 +1,12 @@
 """A connection with the named statements: all SQL of the store is executed here."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from penstock.errors import InfrastructureError
 from penstock.model.json_value import Json
 from penstock.store.counters import StoreCounters
+from penstock.store.partitions import partition_of
 from penstock.store.postgres.connection import Connection
 from penstock.store.statements import Statements
 
@@ -13,7 +15,8 @@ BeforeStatement = Callable[[str], Awaitable[None]]
 
 class Session:
     """`before` is awaited with the name of every statement before it runs; what it raises is an error of that
-    statement (tests inject faults by it)."""
+    statement (tests inject faults by it). `held` are the partitions whose runs the transaction may move: what the
+    fence said, without what the transaction itself releases."""
 
     def __init__(
         self,
@@ -26,6 +29,11 @@ class Session:
         self._statements = statements
         self._counters = counters
         self._before = before
+        self.held: frozenset[int] = frozenset()
+
+    def holds(self, run_id: str) -> bool:
+        """Whether this transaction may move the run."""
+        return partition_of(run_id) in self.held
 
     async def fetch(self, name: str, *parameters: Json) -> Sequence[Sequence[Json]]:
         """All rows of a named statement."""
@@ -58,6 +66,18 @@ class Session:
 
     async def rollback(self) -> None:
         await self._control("ROLLBACK")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[None, None]:
+        """Begins, and commits unless the body raises."""
+        await self.begin()
+        try:
+            yield
+        except BaseException:
+            if not self._connection.is_closed():
+                await self.rollback()
+            raise
+        await self.commit()
 
     async def savepoint(self) -> None:
         await self._control("SAVEPOINT part")

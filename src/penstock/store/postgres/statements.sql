@@ -12,18 +12,72 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND (l.classid::bigint << 32) | l.objid::bigint = $1
 LIMIT 1
 
--- name: take_ownership
-INSERT INTO engine_owner (epoch) VALUES (1)
-ON CONFLICT (one) DO UPDATE SET epoch = engine_owner.epoch + 1
-RETURNING epoch
+-- name: share_lock
+SELECT pg_advisory_lock_shared($1)
 
--- name: confirm_ownership
+-- name: limit_idle
+SELECT set_config('idle_in_transaction_session_timeout', $1, false)
+
+-- name: fence
+-- Which partitions this node holds, one bit for each; no row when it was expelled. The key lock lasts until COMMIT:
+-- whoever expels this node waits for it, or comes back later. Renewing a lease does not wait.
+SELECT (SELECT coalesce(bit_or(1::bigint << partition), 0) FROM partitions WHERE owner = nodes.id)
+FROM nodes WHERE id = $1 FOR KEY SHARE
+
+-- name: await_node
 -- Waits for a transaction that a lost connection may have left behind.
-SELECT epoch FROM engine_owner FOR UPDATE
+SELECT 1 FROM nodes WHERE id = $1 FOR UPDATE
 
--- name: check_ownership
--- The lock on the row holds until COMMIT: an engine that takes over waits for it, then bumps the epoch.
-SELECT epoch FROM engine_owner FOR SHARE
+-- name: lock_members
+SELECT pg_advisory_xact_lock($1)
+
+-- name: members
+-- A member is connected as long as its session holds its lock. A server that has just started says nothing about that.
+SELECT id, name, engine, joined_at, seen_at, until,
+       ARRAY (SELECT partition FROM partitions WHERE owner = nodes.id) AS held,
+       session IN (SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+                   WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+           OR pg_postmaster_start_time() > clock_timestamp() - make_interval(secs => $1::bigint / 1000.0) AS connected,
+       (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+FROM nodes ORDER BY number
+
+-- name: insert_node
+-- The number is never given twice; the random part keeps ids apart from those before a restored backup.
+INSERT INTO nodes (number, id, name, engine, session, joined_at, seen_at, until)
+OVERRIDING SYSTEM VALUE
+SELECT number, number::text || '-' || left(md5(gen_random_uuid()::text), 8), $1, $2, $3, now, now, now + $4
+FROM (SELECT nextval(pg_get_serial_sequence('nodes', 'number')) AS number,
+             (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS given
+RETURNING id
+
+-- name: renew_node
+UPDATE nodes SET seen_at = clock.now, until = clock.now + $2
+FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock
+WHERE id = $1
+
+-- name: attach_node
+UPDATE nodes SET session = $2 WHERE id = $1
+
+-- name: expel_nodes
+-- Those that renewed since they were looked at stay; those in a transaction that may still commit wait for next time.
+DELETE FROM nodes WHERE id IN (
+    SELECT nodes.id FROM nodes JOIN unnest($1::text[], $2::bigint[]) AS gone (id, seen_at)
+        ON nodes.id = gone.id AND nodes.seen_at = gone.seen_at
+    FOR UPDATE OF nodes SKIP LOCKED)
+
+-- name: take_partitions
+UPDATE partitions SET owner = $1, epoch = epoch + 1 WHERE partition = ANY ($2::smallint[]) AND owner IS NULL
+
+-- name: release_partitions
+UPDATE partitions SET owner = NULL WHERE partition = ANY ($2::smallint[]) AND owner = $1
+
+-- name: delete_node
+DELETE FROM nodes WHERE id = $1
+
+-- name: tell
+-- Notices need not survive a crash of the server, so nobody waits for its disk.
+SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) FROM unnest($2::text[]) AS payload
 
 -- name: insert_runs
 INSERT INTO runs (id, partition, namespace, name, version, status, created_at, updated_at, ended_at, next_at, calling,
@@ -102,16 +156,16 @@ FROM runs WHERE id = $1
 SELECT digest, body FROM run_values WHERE run_id = $1 AND digest = ANY ($2::bytea[])
 
 -- name: due_runs
-SELECT id, next_at FROM runs WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2
+SELECT id, next_at FROM runs WHERE next_at <= $1 AND partition = ANY ($3::smallint[]) ORDER BY next_at, id LIMIT $2
 
 -- name: next_due_at
-SELECT next_at FROM runs WHERE next_at > $1 ORDER BY next_at, id LIMIT 1
+SELECT next_at FROM runs WHERE next_at > $1 AND partition = ANY ($2::smallint[]) ORDER BY next_at, id LIMIT 1
 
 -- name: calling_runs
-SELECT id FROM runs WHERE calling AND id > $1 ORDER BY id LIMIT $2
+SELECT id FROM runs WHERE calling AND id > $1 AND partition = ANY ($3::smallint[]) ORDER BY id LIMIT $2
 
 -- name: inbox
-SELECT seq, run_id, body FROM inbox WHERE seq > $1 ORDER BY seq LIMIT $2
+SELECT seq, run_id, body FROM inbox WHERE seq > $1 AND partition = ANY ($3::smallint[]) ORDER BY seq LIMIT $2
 
 -- name: inbox_rows
 SELECT seq, run_id, body FROM inbox WHERE seq = ANY ($1::bigint[]) ORDER BY seq
@@ -232,17 +286,26 @@ ORDER BY place
 ON CONFLICT (source, id) DO NOTHING
 RETURNING seq, source, id
 
+-- name: lock_ingestion
+-- Until the end of the transaction: whoever inserts events next gets higher numbers and is seen later, so that a
+-- reader who goes on behind the highest number that it saw misses none.
+SELECT pg_advisory_xact_lock(hashtextextended('penstock/ingestion/' || current_schema(), 0))
+
 -- name: insert_deliveries
-INSERT INTO deliveries (event_seq, run_id) SELECT $1, run_id FROM unnest($2::text[]) AS run_id
+INSERT INTO deliveries (event_seq, run_id)
+SELECT event_seq, run_id FROM unnest($1::bigint[], $2::text[]) AS delivery (event_seq, run_id)
 ON CONFLICT (event_seq, run_id) DO NOTHING
-RETURNING run_id
+RETURNING event_seq, run_id
 
--- name: mark_routed
-UPDATE events SET routed = true WHERE seq = $1
+-- name: events_after
+SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events WHERE seq > $1 ORDER BY seq LIMIT $2
 
--- name: unrouted_events
-SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events
-WHERE NOT routed ORDER BY seq LIMIT $1
+-- name: routed_until
+SELECT coalesce((SELECT min(routed_seq) FROM partitions WHERE partition = ANY ($1::smallint[])),
+                (SELECT max(seq) FROM events), 0)
+
+-- name: keep_routed
+UPDATE partitions SET routed_seq = $1 WHERE partition = ANY ($2::smallint[]) AND routed_seq < $1
 
 -- name: events_since
 SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events
@@ -273,7 +336,9 @@ ORDER BY seq LIMIT $5
 
 -- name: delete_expired_events
 DELETE FROM events
-WHERE seq IN (SELECT seq FROM events WHERE routed AND expires_at <= $1 ORDER BY expires_at LIMIT $2)
+WHERE seq IN (SELECT seq FROM events
+              WHERE expires_at <= $1 AND seq <= (SELECT min(routed_seq) FROM partitions)
+              ORDER BY expires_at LIMIT $2)
 RETURNING seq
 
 -- name: delete_deliveries_of_events
@@ -283,6 +348,7 @@ DELETE FROM deliveries WHERE event_seq = ANY ($1::bigint[])
 SELECT subscriptions.run_id, entry, filter, subscriptions.topic, subscriptions.key, body
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS lookup (topic, key, place)
 JOIN subscriptions ON subscriptions.topic = lookup.topic AND subscriptions.key = lookup.key
+    AND subscriptions.partition = ANY ($3::smallint[])
 ORDER BY place, subscriptions.run_id, entry, filter
 
 -- name: subscription_topics

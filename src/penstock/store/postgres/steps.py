@@ -1,13 +1,27 @@
 """The steps of a transaction: a turn of a run, or any other write; and how many of them are done."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+from penstock.store.notices import Notice, RunsDue
 from penstock.store.postgres.failures import blame, is_culprit, message_of
 from penstock.store.postgres.session import Session
 from penstock.store.postgres.turns import Conflict, write_turns
-from penstock.store.rows import CommitOutcome, Rejected, RunCommit, Stale, StartKey
+from penstock.store.rows import (
+    CommitOutcome,
+    Committed,
+    EventRow,
+    InboxRow,
+    NotOwned,
+    Rejected,
+    RunCommit,
+    Stale,
+    StartKey,
+)
+
+Announced = InboxRow | EventRow | Notice
+"""What others may have to know of a write: rows that it wrote, or a notice."""
 
 
 class TurnStep:
@@ -23,19 +37,41 @@ class TurnStep:
     def fail(self, error: Exception) -> None:
         self.result = Stale() if isinstance(error, Conflict) else Rejected(message_of(error))
 
+    def may_be_written(self, session: Session) -> bool:
+        """Whether this node holds the run, or creates it for whoever does."""
+        return session.holds(self.turn.run.id) or (self.turn.unowned and self.turn.expected_version == 0)
+
+    def announced(self) -> Iterable[Announced]:
+        """What it has written."""
+        if not isinstance(self.result, Committed):
+            return ()
+        due = (RunsDue((self.turn.run.id,)),) if self.turn.unowned else ()
+        return (*self.result.inbox, *self.result.events, *due)
+
+
+def _nothing(result: object) -> Iterable[Announced]:
+    return ()
+
 
 class WriteStep:
-    """Any other write: a function of the session."""
+    """Any other write: a function of the session. `announces` says of its result what others may have to know."""
 
-    __slots__ = ("apply", "error", "result")
+    __slots__ = ("announces", "apply", "error", "result")
 
-    def __init__(self, apply: Callable[[Session], Awaitable[Any]]) -> None:
+    def __init__(
+        self, apply: Callable[[Session], Awaitable[Any]], announces: Callable[[Any], Iterable[Announced]] = _nothing
+    ) -> None:
         self.apply = apply
+        self.announces = announces
         self.error: Exception | None = None
         self.result: Any = None
 
     def fail(self, error: Exception) -> None:
         self.error = blame(error)
+
+    def announced(self) -> Iterable[Announced]:
+        """What it has written."""
+        return () if self.error else self.announces(self.result)
 
 
 Step = TurnStep | WriteStep
@@ -54,7 +90,13 @@ async def apply_together(session: Session, steps: Sequence[Step]) -> None:
                 step.error, step.result = None, await step.apply(session)
 
 
-async def _apply_turns(session: Session, steps: list[TurnStep]) -> None:
+async def _apply_turns(session: Session, asked: list[TurnStep]) -> None:
+    steps: list[TurnStep] = []
+    for step in asked:
+        if step.may_be_written(session):
+            steps.append(step)
+        else:
+            step.result = NotOwned()
     keys = {step.turn.run.id: step.start_key for step in steps if step.start_key is not None}
     outcomes = await write_turns(session, [step.turn for step in steps], keys)
     for step, outcome in zip(steps, outcomes, strict=True):

@@ -1,26 +1,13 @@
-"""The store over one schema of a PostgreSQL database: the `Store` contract put together from writer and readers.
+"""The store over one schema of a PostgreSQL database: the `Store` contract, row by row, over `Connected`."""
 
-Invariants: every write goes through the writer's queue, and its call returns only after the COMMIT; one engine at a
-time owns the schema, and no other can commit.
-"""
+from collections.abc import Collection, Mapping, Sequence
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
-
-from penstock.errors import InfrastructureError
-from penstock.store.alone import Alone
-from penstock.store.counters import StoreCounters, StoreStatistics
+from penstock.store.notices import RegistryChanged
 from penstock.store.postgres import definitions, events, reads
-from penstock.store.postgres.address import parse_address
-from penstock.store.postgres.failures import failure
-from penstock.store.postgres.link import Link
-from penstock.store.postgres.migrate import load_migrations, migrate
-from penstock.store.postgres.owner import Owner
-from penstock.store.postgres.readers import Readers
-from penstock.store.postgres.session import BeforeStatement, Session
-from penstock.store.postgres.writer import Writer
+from penstock.store.postgres.connected import Connected
 from penstock.store.rows import (
     CommitOutcome,
+    Delivery,
     EventRow,
     InboxRow,
     JournalRow,
@@ -32,53 +19,14 @@ from penstock.store.rows import (
     Subscription,
     Tool,
 )
-from penstock.store.statements import load_statements
-
-T = TypeVar("T")
 
 
-class PostgresStore(Alone):
+class PostgresStore(Connected):
     """A `Store`. `url` is what `parse_address` takes.
 
     `before_statement` is awaited with the name of each statement of the writer before it runs; an exception from it
     counts as that statement's.
     """
-
-    def __init__(self, url: str, *, before_statement: BeforeStatement | None = None) -> None:
-        self._address = parse_address(url)
-        self._place = self._address.place
-        self._before_statement = before_statement
-        self._statements = load_statements("penstock.store.postgres", "statements.sql")
-        self._counters = StoreCounters()
-        self._owner = Owner(self._address, self._statements, self._counters)
-        self._writer: Writer | None = None
-        self._readers: Readers | None = None
-
-    @property
-    def exclusive(self) -> bool:
-        return False
-
-    async def open(self) -> None:
-        if self._writer is not None:
-            raise InfrastructureError(f"the database {self._place} is open already")
-        self._owner = Owner(self._address, self._statements, self._counters)
-        try:
-            await self._take()
-        except Exception as error:
-            await self._owner.release()
-            raise failure(error, self._place) from error
-
-    async def close(self) -> None:
-        if self._writer is None or self._readers is None:
-            return
-        writer, readers = self._writer, self._readers
-        self._writer = self._readers = None
-        await writer.close()
-        await readers.close()
-        await self._owner.release()
-
-    def statistics(self) -> StoreStatistics:
-        return self._counters.snapshot(self._writer.queue_length if self._writer else 0)
 
     # Turns
 
@@ -100,22 +48,23 @@ class PostgresStore(Alone):
         return await self._read(lambda s: reads.load_values(s, run_id, digests))
 
     async def due_runs(self, until: int, limit: int) -> list[tuple[str, int]]:
-        return await self._read(lambda s: reads.due_runs(s, until, limit))
+        return await self._read(lambda s: reads.due_runs(s, until, limit, self._members.held))
 
     async def next_due_at(self, after: int) -> int | None:
-        return await self._read(lambda s: reads.next_due_at(s, after))
+        return await self._read(lambda s: reads.next_due_at(s, after, self._members.held))
 
     async def calling_runs(self, after: str, limit: int, partitions: Collection[int] | None = None) -> list[str]:
-        return await self._read(lambda s: reads.calling_runs(s, after, limit))
+        among = self._members.held if partitions is None else partitions
+        return await self._read(lambda s: reads.calling_runs(s, after, limit, among))
 
     async def inbox(self, after: int, limit: int) -> list[InboxRow]:
-        return await self._read(lambda s: reads.inbox(s, after, limit))
+        return await self._read(lambda s: reads.inbox(s, after, limit, self._members.held))
 
     async def inbox_rows(self, seqs: Sequence[int]) -> list[InboxRow]:
         return await self._read(lambda s: reads.inbox_rows(s, seqs))
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
-        return await self._write(lambda s: events.put_messages(s, messages))
+        return await self._write(lambda s: events.put_messages(s, messages), lambda rows: rows)
 
     async def discard_inbox(self, seqs: Sequence[int]) -> int:
         return await self._write(lambda s: s.execute("delete_inbox", list(seqs)))
@@ -171,13 +120,19 @@ class PostgresStore(Alone):
     # Events
 
     async def put_events(self, new: Sequence[EventRow]) -> list[EventRow | None]:
-        return await self._write(lambda s: events.insert_events(s, new))
+        return await self._write(lambda s: events.insert_events(s, new), lambda rows: filter(None, rows))
 
-    async def deliver(self, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool) -> list[InboxRow]:
-        return await self._write(lambda s: events.deliver(s, event_seq, messages, routed=routed))
+    async def deliver(self, deliveries: Sequence[Delivery]) -> list[InboxRow]:
+        return await self._write(lambda s: events.deliver(s, deliveries, s.held))
 
-    async def unrouted_events(self, limit: int) -> list[EventRow]:
-        return await self._read(lambda s: reads.unrouted_events(s, limit))
+    async def events_after(self, seq: int, limit: int) -> list[EventRow]:
+        return await self._read(lambda s: reads.events_after(s, seq, limit))
+
+    async def routed_until(self) -> int:
+        return await self._read(lambda s: reads.routed_until(s, self._members.held))
+
+    async def keep_routed(self, seq: int) -> None:
+        await self._write(lambda s: events.keep_routed(s, seq, s.held))
 
     async def events_since(
         self,
@@ -213,7 +168,7 @@ class PostgresStore(Alone):
         return await self._write(lambda s: events.expire_events(s, now, limit))
 
     async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
-        return await self._read(lambda s: reads.subscriptions(s, lookups))
+        return await self._read(lambda s: reads.subscriptions(s, lookups, self._members.held))
 
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
@@ -244,46 +199,27 @@ class PostgresStore(Alone):
     # Tools and secrets
 
     async def put_tool(self, tool: Tool) -> None:
-        await self._write(lambda s: definitions.put_tool(s, tool))
+        await self._write(lambda s: definitions.put_tool(s, tool), _changed_tools)
 
     async def list_tools(self) -> list[Tool]:
         return await self._read(reads.list_tools)
 
     async def delete_tool(self, name: str) -> bool:
-        return await self._write(lambda s: definitions.delete_named(s, "delete_tool", name))
+        return await self._write(lambda s: definitions.delete_named(s, "delete_tool", name), _changed_tools)
 
     async def put_secret(self, name: str, sealed: bytes) -> None:
-        await self._write(lambda s: definitions.put_secret(s, name, sealed))
+        await self._write(lambda s: definitions.put_secret(s, name, sealed), _changed_secrets)
 
     async def get_secrets(self) -> dict[str, bytes]:
         return await self._read(reads.get_secrets)
 
     async def delete_secret(self, name: str) -> bool:
-        return await self._write(lambda s: definitions.delete_named(s, "delete_secret", name))
+        return await self._write(lambda s: definitions.delete_named(s, "delete_secret", name), _changed_secrets)
 
-    # Connections
 
-    async def _take(self) -> None:
-        """Becomes the owner of a schema that is up to date, then makes what reads and writes."""
-        connection = await self._owner.lock()
-        session = Session(connection, self._statements, self._counters)
-        await migrate(connection, session, self._address, load_migrations())
-        await self._owner.claim()
-        readers = Readers(self._address, self._statements, self._counters)
-        await readers.open()
-        link = Link(self._address, self._owner, self._statements, self._counters, self._before_statement)
-        self._writer, self._readers = Writer(link, self._counters, self._place), readers
+def _changed_tools(_: object) -> tuple[RegistryChanged]:
+    return (RegistryChanged("tools"),)
 
-    async def _write(self, apply: Callable[[Session], Awaitable[T]]) -> T:
-        return await self._open_writer.write(apply)
 
-    async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
-        if self._readers is None:
-            raise InfrastructureError(f"the database {self._place} is not open")
-        return await self._readers.read(query)
-
-    @property
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise InfrastructureError(f"the database {self._place} is not open")
-        return self._writer
+def _changed_secrets(_: object) -> tuple[RegistryChanged]:
+    return (RegistryChanged("secrets"),)

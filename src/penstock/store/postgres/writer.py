@@ -3,7 +3,8 @@
 Fast path: everything together, turns by a few statements for all of them. If something in it is to blame, the
 transaction is rolled back and done again by halves, each under a savepoint, until the culprit is alone and fails
 alone. A connection that is lost before COMMIT was sent has written nothing: the transaction is done again, once, on a
-new one. After COMMIT was sent the outcome is unknown, and every write of the transaction fails.
+new one; and so is one that the server gave up for another node's, a few times. After COMMIT was sent the outcome is
+unknown, and every write of the transaction fails.
 """
 
 import asyncio
@@ -12,20 +13,20 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from penstock.errors import InfrastructureError
-from penstock.model.limits import MAX_QUEUED_WRITES, MAX_TURNS_PER_COMMIT
+from penstock.model.limits import MAX_QUEUED_WRITES, MAX_TRANSACTION_ATTEMPTS, MAX_TURNS_PER_COMMIT
 from penstock.store.counters import StoreCounters
-from penstock.store.postgres.failures import failure, is_culprit, is_lost
+from penstock.store.postgres.failures import failure, is_culprit, is_lost, is_undone
 from penstock.store.postgres.link import Link
 from penstock.store.postgres.session import Session
-from penstock.store.postgres.steps import Apply, Step, TurnStep, WriteStep, apply_by_halves, apply_together
+from penstock.store.postgres.steps import Announced, Apply, Step, TurnStep, WriteStep, apply_by_halves, apply_together
 from penstock.store.rows import CommitOutcome, Committed, RunCommit
 from penstock.store.waves import StartKeys
 
 T = TypeVar("T")
 
 
-class _LostBeforeCommit(Exception):
-    """The connection ended before COMMIT was sent: nothing is written, and the same may be done again."""
+class _NothingWritten(Exception):
+    """The transaction ended before COMMIT was sent, by no fault of its writes: the same may be done again."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__()
@@ -54,12 +55,16 @@ class Work:
 
 
 class Writer:
-    """Owns the link. Belongs to the event loop in which it is made."""
+    """Owns the link. Belongs to the event loop in which it is made. `written` is called with the steps of each
+    transaction that is on disk, before those who wait for them are answered."""
 
-    def __init__(self, link: Link, counters: StoreCounters, place: str) -> None:
+    def __init__(
+        self, link: Link, counters: StoreCounters, place: str, written: Callable[[Sequence[Step]], None]
+    ) -> None:
         self._link = link
         self._counters = counters
         self._place = place
+        self._written = written
         self._room = asyncio.Semaphore(MAX_QUEUED_WRITES)
         self._waiting: deque[Work] = deque()
         self._changed = asyncio.Event()
@@ -70,9 +75,11 @@ class Writer:
     def queue_length(self) -> int:
         return len(self._waiting)
 
-    async def write(self, apply: Callable[[Session], Awaitable[T]]) -> T:
+    async def write(
+        self, apply: Callable[[Session], Awaitable[T]], announces: Callable[[T], Iterable[Announced]] | None = None
+    ) -> T:
         """Does `apply` in the next transaction; returns its result when that is on disk."""
-        (result,) = await self._enqueue([WriteStep(apply)])
+        (result,) = await self._enqueue([WriteStep(apply, announces) if announces else WriteStep(apply)])
         return result
 
     async def write_turns(self, turns: Sequence[RunCommit], start_keys: StartKeys) -> list[CommitOutcome]:
@@ -120,6 +127,7 @@ class Writer:
                 self._counters.retried_batches += 1
                 await self._transact_again(steps, apply_by_halves)
             self._count(steps)
+            self._written(steps)
         except Exception as error:  # the bulkhead of the writer: its callers get the error
             self._counters.failed_batches += 1
             for work in batch:
@@ -127,14 +135,14 @@ class Writer:
                 work.error.__cause__ = error
 
     async def _transact_again(self, steps: Sequence[Step], apply: Apply) -> bool:
-        try:
-            return await self._transact(steps, apply)
-        except _LostBeforeCommit:
-            pass
-        try:
-            return await self._transact(steps, apply)
-        except _LostBeforeCommit as lost:
-            raise lost.cause from None
+        attempt = 1
+        while True:
+            try:
+                return await self._transact(steps, apply)
+            except _NothingWritten as undone:
+                if attempt == MAX_TRANSACTION_ATTEMPTS or (attempt > 1 and is_lost(undone.cause)):
+                    raise undone.cause from None
+            attempt += 1
 
     async def _transact(self, steps: Sequence[Step], apply: Apply) -> bool:
         """True when the steps are on disk, False when one of them is to blame; raises when the database failed."""
@@ -152,8 +160,8 @@ class Writer:
             await session.commit()
         except BaseException as error:
             self._link.drop()  # a transaction may be open on it
-            if is_lost(error) and not committing:
-                raise _LostBeforeCommit(error) from error
+            if not committing and (is_lost(error) or is_undone(error)):
+                raise _NothingWritten(error) from error
             if committing and isinstance(error, Exception):
                 await self._link.settle()
             raise

@@ -37,3 +37,6 @@ ALTER TABLE subscriptions ALTER COLUMN partition SET NOT NULL;
 
 -- No index leads with the partition: `runs_due` must give the earliest of all that are held in one look, `runs_calling`
 -- and the inbox hold only what is under way, and each index more would cost every turn.
+
+-- An engine that knows one owner only can write nothing more.
+DROP TABLE engine_owner;
