@@ -1,7 +1,7 @@
 # Each target sets up .venv by itself; the only thing needed is Python 3.11 or newer (and the network, once).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up check test sim lint format mission lock clean
+.PHONY: help demo up check test sim faults lint format mission lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -27,8 +27,14 @@ test: lint ## everything: what check does, and every other test
 	$(PYTEST)
 
 SEEDS ?= 100
-sim: $(VENV)/.runtime ## simulate the engine among faults: SEED=n tells of one seed, SEEDS=n runs that many
-	@$(BIN)/python -m penstock.testing $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+sim: $(VENV)/.runtime ## simulate engines among faults: SEED=n tells of one seed, SEEDS=n runs that many
+	@$(BIN)/python -m penstock.testing $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) \
+		$(if $(WITHOUT),--without $(WITHOUT)) $(if $(WITH),--with $(WITH)) $(if $(REDUCE),--reduce)
+
+TIMES ?= 1
+faults: $(VENV)/.dev ## kill, freeze and cut off real nodes over one PostgreSQL; TIMES=20 for as many seeds
+	@for seed in $$(seq $(TIMES)); do echo "seed $$seed" && PENSTOCK_FAULTS_SEED=$$seed \
+	  $(BIN)/python -m pytest --quiet --capture=tee-sys tests/faults || exit 1; done
 
 lint: $(VENV)/.dev ## format, lint, types and layers, without any test
 	$(BIN)/ruff format --check --quiet

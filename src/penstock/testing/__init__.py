@@ -3,7 +3,7 @@
 from penstock.testing.loop import SimulatedLoop, Stuck
 from penstock.testing.oracle import Violation
 from penstock.testing.store import SimulatedDisk, SimulatedStore
-from penstock.testing.weather import CALM, Weather, weather_of
+from penstock.testing.weather import CALM, Weather, weather_of_seed
 from penstock.testing.world import Verdict, World, simulate
 
 __all__ = [
@@ -17,5 +17,5 @@ __all__ = [
     "Weather",
     "World",
     "simulate",
-    "weather_of",
+    "weather_of_seed",
 ]

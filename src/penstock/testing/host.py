@@ -73,13 +73,14 @@ class Host:
         engine = self._build()
         self._graveyard.append(engine)
         try:
-            await self._call(process, engine.__aenter__())
+            await self._call(process, engine.__aenter__)
         except (InfrastructureError, Disconnected) as error:
             self._trace.note(f"{process.name} did not start: {error}")
             self._end(process)
             return
-        self._trace.note(f"{process.name} serves")
-        self._engine = engine
+        if process.alive:
+            self._trace.note(f"{process.name} serves")
+            self._engine = engine
 
     async def request(self, ask: Callable[[SimulatedEngine], Awaitable[T]]) -> T:
         """Asks the engine, over a network that takes time. Raises `Disconnected`."""
@@ -88,22 +89,19 @@ class Host:
             raise Disconnected("no engine")
         engine = self._engine
 
-        async def asking() -> T:
-            return await ask(engine)
-
-        found = await self._call(self._process, asking())
+        found = await self._call(self._process, lambda: ask(engine))
         await asyncio.sleep(self._random.random() * 0.01)
         return found
 
-    async def _call(self, process: Process, work: Any) -> Any:  # noqa: ANN401 - any work, its result
-        answer: asyncio.Future[Any] = self._loop.create_future()
+    async def _call(self, process: Process, work: Callable[[], Awaitable[T]]) -> T:
+        answer: asyncio.Future[T] = self._loop.create_future()
         self._count += 1
         number = self._count
         self._pending[number] = answer
 
         async def doing() -> None:
             try:
-                result = await work
+                result = await work()
             except Exception as error:
                 if not answer.done():
                     answer.set_exception(error)
@@ -125,6 +123,11 @@ class Host:
         self._trace.note(f"{self._process.name} CRASHES {why}")
         self._end(self._process)
 
+    def crash_soon(self, callbacks: int) -> None:
+        """The same when the engine has taken so many steps more, wherever it is then."""
+        if self._process is not None:
+            self._loop.interrupt(self._process, callbacks, lambda: self.crash("at any place"))
+
     async def stop(self) -> None:
         """The engine ends in order; the supervisor starts another."""
         if self._engine is None or self._process is None or self._stopping:
@@ -134,7 +137,7 @@ class Host:
         self._trace.note(f"{process.name} stops")
         try:
             async with asyncio.timeout(_STOP_S):
-                await self._call(process, engine.__aexit__(None, None, None))
+                await self._call(process, lambda: engine.__aexit__(None, None, None))
         except (Disconnected, TimeoutError) as error:
             self._trace.note(f"{process.name} did not stop in order: {type(error).__name__}")
         finally:

@@ -71,6 +71,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._tasks: list[SimulatedTask[Any]] = []
         self._running = False
         self._over = False
+        self._interrupts: dict[Process, tuple[int, Callable[[], None]]] = {}
         self.failures: list[str] = []
         """What nobody else took notice of: exceptions in callbacks, results that were never looked at."""
 
@@ -150,6 +151,19 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def kill(self, process: Process) -> None:
         """Nothing of it runs again."""
         process.alive = False
+        self._interrupts.pop(process, None)
+
+    def interrupt(self, process: Process, after: int, act: Callable[[], None]) -> None:
+        """Calls `act` when the process has run `after` more callbacks: between any two of them, even of one instant."""
+        if process.alive:
+            self._interrupts[process] = (after, act)
+
+    def _interrupted(self, process: Process) -> None:
+        left, act = self._interrupts.pop(process)
+        if left > 0:
+            self._interrupts[process] = (left - 1, act)
+        else:
+            act()
 
     # Running
 
@@ -174,6 +188,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         process = handle._context.get(_PROCESS)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         if handle.cancelled() or (process is not None and not process.alive):
             return
+        if process in self._interrupts:
+            self._interrupted(process)
+            if not process.alive:
+                return
         self._left -= 1
         if self._left < 0:
             raise Stuck(f"more happens than this simulation allows; it is at {self._now:.3f} s")

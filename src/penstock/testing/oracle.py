@@ -20,6 +20,7 @@ from penstock.store.sqlite import reads
 from penstock.testing.inbox_rule import InboxRule
 from penstock.testing.loop import Process, current_process
 from penstock.testing.store import SimulatedDisk
+from penstock.testing.time_rule import untimely
 from penstock.testing.trace import Trace
 
 _ALL: Final = 1_000_000
@@ -41,13 +42,19 @@ class _Known(msgspec.Struct):
     status: str = "pending"
     journal: list[JournalRow] = []
     state: RunState | None = None
+    retry_of: str = ""
 
 
 class Oracle:
     """Implements `penstock.testing.store.Witness`: knows each run by what was written, not by what is read."""
 
     def __init__(
-        self, disk: SimulatedDisk, trace: Trace, writer: Callable[[], Process | None], programs: Programs
+        self,
+        disk: SimulatedDisk,
+        trace: Trace,
+        writer: Callable[[], Process | None],
+        now: Callable[[], int],
+        programs: Programs,
     ) -> None:
         self.violations: list[Violation] = []
         self.started: dict[str, str] = {}
@@ -59,6 +66,7 @@ class Oracle:
         self._trace = trace
         self._session = disk.session
         self._writer = writer
+        self._now = now
         self._programs = programs
         self._runs: dict[str, _Known] = {}
         self._intents: set[str] = set()
@@ -93,6 +101,7 @@ class Oracle:
         if known.status in ENDED:
             self.violate("an end is an end", f"{run_id} was {known.status}, then {turn.run.status}")
         known.version, known.status = turn.version, turn.run.status
+        known.retry_of = known.retry_of or turn.run.retry_of
         known.journal += turn.journal
         state, _, _ = unpack_state(turn.state)
         self._intents.update(invoke.call_id for invoke in state.calls)
@@ -103,6 +112,8 @@ class Oracle:
         self._trace.note(f"turn of {run_id}: {messages} -> version {turn.version}, {turn.run.status}")
         for entry in entries:
             self._message(run_id, entry)
+        if (wrong := untimely(known.state, entries, self._now())) is not None:
+            self.violate("time goes on, and no timer is early", f"{run_id}: {wrong}")
         overtaken = self.inbox.overtaken(run_id, known.state)
         if overtaken is not None and isinstance(entries[0].message, TimerFired):
             self.violate("a stored answer beats its time-out", f"{run_id}: {overtaken}")
@@ -139,13 +150,18 @@ class Oracle:
         """Runs that have not ended."""
         return [run_id for run_id, known in self._runs.items() if known.status not in ENDED]
 
+    def retried(self) -> list[tuple[str, str]]:
+        """(run, the run that it retries)."""
+        return [(run_id, known.retry_of) for run_id, known in self._runs.items() if known.retry_of]
+
     def finish(self, labels: Iterable[str]) -> None:
         """When everything should be over."""
         for key, run_id in self.started.items():
             if run_id not in self._runs:
                 self.violate("what was acknowledged is never lost", f"start {key} as {run_id}")
         for key in labels:
-            rows = reads.list_runs(self._session, {"start": key}, "", _everything())
+            labelled = reads.list_runs(self._session, {"start": key}, "", _everything())
+            rows = [row for row in labelled if not row.retry_of]
             if len(rows) > 1:
                 self.violate("a key starts one run", f"{key}: {[row.id for row in rows]}")
         for run_id, known in self._runs.items():

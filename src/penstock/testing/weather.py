@@ -1,6 +1,8 @@
 """How bad things are: which faults happen, how often. A seed picks a weather; every seed has another mixture."""
 
+from collections.abc import Iterable, Mapping
 from random import Random
+from typing import Final
 
 import msgspec
 
@@ -43,9 +45,33 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """A client does not learn what became of its request."""
     evaluation_fails: float = 0.0
     clock_steps_every_s: float = 0.0
+    """Mean time between corrections that set the clock forward."""
+    clock_back_every_s: float = 0.0
+    """Mean time between corrections that set it back."""
+
+    def without(self, words: Iterable[str]) -> "Weather":
+        """The same with every fault left out whose name begins with one of these words."""
+        gone = {name: getattr(CALM, name) for name in FAULTS if name.startswith(tuple(words))}
+        return msgspec.structs.replace(self, **gone)
+
+    def but(self, rates: Mapping[str, float]) -> "Weather":
+        """The same with these rates."""
+        return msgspec.structs.replace(self, **dict(rates))
+
+    @property
+    def faults(self) -> dict[str, float]:
+        """The faults that happen, with their rates."""
+        return {name: rate for name in FAULTS if (rate := getattr(self, name)) != getattr(CALM, name)}
 
 
-CALM = Weather()
+FAULTS: Final = Weather.__struct_fields__
+"""The name of every fault."""
+CALM: Final = Weather()
+
+
+def weather_of_seed(seed: int) -> Weather:
+    """The weather that belongs to a seed."""
+    return weather_of(Random(f"{seed}/weather"))
 
 
 def weather_of(random: Random) -> Weather:
@@ -76,4 +102,5 @@ def weather_of(random: Random) -> Weather:
         reply_lost=sometimes(0.3),
         evaluation_fails=sometimes(0.1),
         clock_steps_every_s=random.choice([0.0, 0.0, 5.0, 40.0]),
+        clock_back_every_s=random.choice([0.0, 0.0, 10.0, 30.0]),
     )

@@ -5,10 +5,10 @@ no engine is restarted, and everything that can end has to. The same seed gives 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -25,22 +25,26 @@ from penstock.runtime.envelopes import unpack_state
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.settings import Settings
 from penstock.store.sqlite import reads
-from penstock.testing.actors import Actors, Start, Workload, workload_of
-from penstock.testing.clock import SimulatedClock, SimulatedIds
+from penstock.testing.actors import Actors
+from penstock.testing.clock import SimulatedClock, SimulatedIds, WallClock
 from penstock.testing.expressions import SimulatedWorkers
 from penstock.testing.faults import WeatherFaults
 from penstock.testing.host import Host, SimulatedEngine
+from penstock.testing.ingredients import NAMESPACE
 from penstock.testing.loop import SimulatedLoop, Stuck
 from penstock.testing.oracle import Oracle, Violation
 from penstock.testing.services import SimulatedServices
 from penstock.testing.store import SimulatedDisk, SimulatedStore
 from penstock.testing.trace import Trace
-from penstock.testing.weather import CALM, Weather, weather_of
-from penstock.testing.workflows import NAMESPACE, Plan, generate
+from penstock.testing.weather import CALM, Weather, weather_of_seed
+from penstock.testing.workflows import Plan, generate
+from penstock.testing.workload import Start, Workload, workload_of
 from penstock.tools.contract import Outcome
 
+T = TypeVar("T")
+
 SAFETY_S: Final = 45.0
-LIVENESS_S: Final = 1_200.0
+LIVENESS_S: Final = 3_600.0
 """What every run that can end has, once nothing fails any more: more than all its waits together."""
 _LOOK_S: Final = 2.0
 _ENDING_S: Final = 180.0
@@ -89,7 +93,8 @@ class World:
         self.loop = SimulatedLoop(self._random("ties").random)
         self.trace = Trace(self.loop)
         self.disk = SimulatedDisk()
-        self.clock = SimulatedClock(self.loop)
+        self.wall = WallClock(self.loop)
+        self._clock = SimulatedClock(self.wall)
         self._metrics = Metrics()
         self._faults = WeatherFaults(self, self._random("store"))
         self._services = SimulatedServices(self, self._random("services"))
@@ -125,24 +130,32 @@ class World:
 
         self.loop.call_later(after_s, bring)
 
+    async def request(self, ask: Callable[[SimulatedEngine], Awaitable[T]]) -> T:
+        return await self.host.request(ask)
+
     def _noticed(self, event: str, error: BaseException | None) -> None:
         if event in _SUSPICIOUS:
             self.oracle.violate("no bulkhead is needed", f"{event}: {type(error).__name__}: {error}")
 
     def _build(self) -> SimulatedEngine:
         self.oracle.inbox.booted()
+        self._clock = SimulatedClock(self.wall)
         settings = Settings(store="memory:", key=_KEY)
         store = SimulatedStore(self.disk, self._faults, self.oracle)
         edges = Edges(performer=self._services, workers=SimulatedWorkers(self._faults.pause))
         return SimulatedEngine(
             settings,
-            clock=self.clock,
+            clock=self._clock,
             ids=self._ids,
             store=store,
             metrics=self._metrics,
             log=self._log,
             edges=edges,
         )
+
+    def _now_ms(self) -> int:
+        """By the clock of the engine."""
+        return self._clock.now_ms()
 
     def _program_of(self, identity: WorkflowIdentity) -> Program:
         return self._programs[identity.name]
@@ -159,6 +172,7 @@ class World:
             self.oracle.violate("clients see no surprise", f"{type(error).__name__}: {error}")
         self.oracle.violations += [Violation("nothing fails unseen", failure) for failure in self.loop.failures]
         outputs = self._outputs()
+        self._compare_retried(outputs)
         for violation in self.oracle.violations:
             self.trace.note(f"VIOLATION {violation}")
         verdict = Verdict(
@@ -177,11 +191,17 @@ class World:
 
     async def _live(self) -> None:
         self.host = Host(self.loop, self.trace, self._random("host"), self._build)
-        self.oracle = Oracle(self.disk, self.trace, lambda: self.host.process, self._program_of)
-        self.actors = Actors(self.host, self, self.oracle, self.trace, self._random("actors"), self.workload)
+        self.oracle = Oracle(self.disk, self.trace, lambda: self.host.process, self._now_ms, self._program_of)
+        self.actors = Actors(self, self.oracle, self.trace, self._random("actors"), self.workload)
         supervising = asyncio.create_task(self.host.supervise())
         acting = asyncio.create_task(self.actors.act())
-        trouble = [asyncio.create_task(work) for work in (self._crashes(), self._stops(), self._clock_steps())]
+        troubles = (
+            self._crashes(),
+            self._stops(),
+            self._clock_steps(self.weather.clock_steps_every_s, 1),
+            self._clock_steps(self.weather.clock_back_every_s, -1),
+        )
+        trouble = [asyncio.create_task(work) for work in troubles]
         await asyncio.sleep(SAFETY_S)
         for task in trouble:
             task.cancel()
@@ -200,10 +220,9 @@ class World:
         except ExceptionGroup as group:
             self.oracle.violate("clients see no surprise", "; ".join(repr(one) for one in group.exceptions))
             return
-        steady = {start.key for start in self.workload.starts if start.steady}
-        waited = await self._ended(lambda: not self._unended_of(steady), LIVENESS_S)
-        for key in self._unended_of(steady) if not waited else ():
-            self.oracle.violate("what can end ends", f"{key} as {self.oracle.started[key]}")
+        waited = await self._ended(lambda: not self._unended_steady(), LIVENESS_S)
+        for run_id in self._unended_steady() if not waited else ():
+            self.oracle.violate("what can end ends", run_id)
         for run_id in self.oracle.unended() if not waited else ():
             self.trace.note(f"unended {run_id}: {self._status(run_id)}")
         await self._cancel_the_rest()
@@ -219,15 +238,16 @@ class World:
             await asyncio.sleep(_LOOK_S)
         return done()
 
-    def _unended_of(self, keys: set[str]) -> list[str]:
-        unended = set(self.oracle.unended())
-        return sorted(key for key, run_id in self.oracle.started.items() if key in keys and run_id in unended)
+    def _unended_steady(self) -> list[str]:
+        """Steady runs, and those that retry one, that have not ended."""
+        steady = {self.oracle.started.get(start.key) for start in self.workload.starts if start.steady}
+        steady |= {run_id for run_id, retry_of in self.oracle.retried() if retry_of in steady}
+        return sorted(run_id for run_id in self.oracle.unended() if run_id in steady)
 
     async def _cancel_the_rest(self) -> None:
         unended = set(self.oracle.unended())
-        for key, run_id in self.oracle.started.items():
-            if run_id in unended:
-                await self.actors.insist(f"cancel {key}", lambda engine, run_id=run_id: _cancelled(engine, run_id))
+        for run_id in sorted(unended):
+            await self.actors.insist(f"cancel {run_id}", lambda engine, run_id=run_id: _cancelled(engine, run_id))
 
     async def _sweep_up(self) -> None:
         """Rows that mean nothing any more go with the next commit, whichever run's it is."""
@@ -237,7 +257,7 @@ class World:
         self._programs["tiny"] = _compiled(document)
         for number in range(2):
             await asyncio.sleep(_SETTLING_S)
-            await self.actors.start(Start(0.0, f"tiny-{number}", "tiny", 0, True))
+            await self.actors.start(Start(at_s=0.0, key=f"tiny-{number}", workflow="tiny"))
         await self._ended(lambda: not self.oracle.unended(), _ENDING_S)
 
     # Trouble
@@ -246,7 +266,7 @@ class World:
         random = self._random("crashes")
         while self.weather.crash_every_s:
             await asyncio.sleep(random.expovariate(1 / self.weather.crash_every_s))
-            self.host.crash("at any place")
+            self.host.crash_soon(int(random.expovariate(0.1)))
 
     async def _stops(self) -> None:
         random = self._random("stops")
@@ -254,13 +274,13 @@ class World:
             await asyncio.sleep(random.expovariate(1 / self.weather.stop_every_s))
             await self.host.stop()
 
-    async def _clock_steps(self) -> None:
-        random = self._random("clock")
-        while self.weather.clock_steps_every_s:
-            await asyncio.sleep(random.expovariate(1 / self.weather.clock_steps_every_s))
-            step_ms = random.choice([1, 50, 1_000, 20_000, 90_000])
-            self.trace.note(f"the clock steps {step_ms} ms forward")
-            self.clock.step(step_ms)
+    async def _clock_steps(self, every_s: float, direction: int) -> None:
+        random = self._random(f"clock {direction}")
+        while every_s:
+            await asyncio.sleep(random.expovariate(1 / every_s))
+            step_ms = direction * random.choice([1, 50, 1_000, 20_000, 90_000])
+            self.trace.note(f"the clock steps by {step_ms} ms")
+            self.wall.step(step_ms)
 
     # What came of it
 
@@ -273,7 +293,7 @@ class World:
         frames = ", ".join(f"{frame.entry}: {frame.phase}" for frame in state.frames.values())
         waiting = [row.seq for row in reads.inbox(self.disk.session, 0, 1_000) if row.run_id == run_id]
         return (
-            f"{stored.run.status} at version {stored.version}, next_at {stored.run.next_at} of {self.clock.now_ms()}, "
+            f"{stored.run.status} at version {stored.version}, next_at {stored.run.next_at} of {self.wall.now_ms()}, "
             f"runnable {state.runnable}, frames {{{frames}}}, inbox {waiting}"
         )
 
@@ -282,16 +302,28 @@ class World:
         found: dict[str, Json] = {}
         for start in self.workload.starts:
             run_id = self.oracle.started.get(start.key)
-            stored = reads.load_run(self.disk.session, run_id) if run_id and start.steady else None
-            if run_id is None or stored is None:
-                continue
-            state, missing, _ = unpack_state(stored.state)
-            values = reads.load_values(self.disk.session, run_id, [value.digest for value in missing])
-            for value in missing:
-                value.load(values[value.digest])
-            output = state.output.data if state.output else (state.error.title if state.error else None)
-            found[start.key] = [state.status, output]
+            if start.steady and run_id and (outcome := self._outcome(run_id)) is not None:
+                found[start.key] = outcome
         return found
+
+    def _outcome(self, run_id: str) -> Json:
+        stored = reads.load_run(self.disk.session, run_id)
+        if stored is None:
+            return None
+        state, missing, _ = unpack_state(stored.state)
+        values = reads.load_values(self.disk.session, run_id, [value.digest for value in missing])
+        for value in missing:
+            value.load(values[value.digest])
+        output = state.output.data if state.output else (state.error.title if state.error else None)
+        return [state.status, output]
+
+    def _compare_retried(self, outputs: dict[str, Json]) -> None:
+        """A retried steady run does again what the first one did."""
+        keys = {self.oracle.started[key]: key for key in outputs}
+        for run_id, retry_of in self.oracle.retried():
+            wanted = outputs.get(keys.get(retry_of, ""))
+            if wanted is not None and (outcome := self._outcome(run_id)) != wanted:
+                self.oracle.violate("a retried run ends like the first", f"{run_id}: {outcome} instead of {wanted}")
 
 
 async def _cancelled(engine: SimulatedEngine, run_id: str) -> None:
@@ -315,7 +347,7 @@ def simulate(seed: int, weather: Weather | None = None) -> Verdict:
     calm = World(seed, CALM).run()
     if not calm.good:
         return calm
-    verdict = World(seed, weather or weather_of(Random(f"{seed}/weather"))).run()
+    verdict = World(seed, weather or weather_of_seed(seed)).run()
     different = [
         Violation("faults do not change what comes out", f"{key}: {verdict.outputs.get(key)} instead of {output}")
         for key, output in calm.outputs.items()
