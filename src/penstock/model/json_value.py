@@ -46,29 +46,32 @@ def _check_one(item: Json, below: list[Json]) -> str | None:
     if type(item) is str:  # most of what is checked; the match below is several times slower
         return None if item.isascii() else _check_text(item)
     match item:
+        case dict():
+            members = cast("dict[Json, Json]", item)
+            below.extend(members.values())
+            return _check_keys(members)
+        case list():
+            below.extend(cast("list[Json]", item))
+            return None
         case None | bool():
             return None
-        case str():
-            return _check_text(item)
         case int():
             return None if MIN_INTEGER <= item <= MAX_INTEGER else "holds an integer beyond 64 bits"
         case float():
             return None if math.isfinite(item) else "holds a number that is not finite"
-        case list():
-            below.extend(cast("list[Json]", item))
-            return None
-        case dict():
-            members = cast("dict[Json, Json]", item)
-            below.extend(members.values())
-            return next((reason for key in members if (reason := _check_key(key)) is not None), None)
+        case str():
+            return _check_text(item)
         case _:
             return f"holds a {type(item).__name__}, which is not JSON"
 
 
-def _check_key(key: Json) -> str | None:
-    if not isinstance(key, str):
-        return "holds an object whose key is not a string"
-    return _check_text(key)
+def _check_keys(members: dict[Json, Json]) -> str | None:
+    for key in members:
+        if not isinstance(key, str):
+            return "holds an object whose key is not a string"
+        if (reason := _check_text(key)) is not None:
+            return reason
+    return None
 
 
 def _check_text(text: str) -> str | None:

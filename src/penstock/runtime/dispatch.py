@@ -14,8 +14,8 @@ from penstock.errors import RUNTIME, TIMEOUT, Fault, InfrastructureError
 from penstock.kernel.commands import Invoke
 from penstock.kernel.messages import CallFinished, Message
 from penstock.kernel.values import Value
-from penstock.model.json_value import Json, check_json
-from penstock.model.limits import CALL_OVERDUE_MS, COMMIT_BACKOFF_MS, MAX_VALUE_BYTES
+from penstock.model.json_value import Json
+from penstock.model.limits import CALL_OVERDUE_MS, COMMIT_BACKOFF_MS
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.call_context import RuntimeCallContext
 from penstock.runtime.clock import Clock
@@ -30,7 +30,7 @@ from penstock.tools.contract import Outcome, Performer
 Answer = Callable[[str, Message], None]
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A call on its way."""
 
     run_id: str
@@ -193,9 +193,10 @@ class Dispatch:
         invoke = call.invoke
         if 0 < invoke.deadline_at <= self._clock.now_ms():
             return None  # the kernel's own deadline speaks
-        program = await self._programs.get(call.workflow)
-        if program is None:
+        found = await self._programs.get_with_resources(call.workflow)
+        if found is None:
             return Fault(RUNTIME, 500, "Call failed", "the definition of the workflow is gone")
+        program, resources = found
         filled = await fill_arguments(invoke, program.workflow, self._evaluator)
         if isinstance(filled, Fault):
             return filled
@@ -204,7 +205,7 @@ class Dispatch:
             run_id=call.run_id,
             workflow=program.workflow,
             attempt=attempt,
-            resources=await self._programs.resources(call.workflow),
+            resources=resources.documents,
             secrets=self._secrets,
             now_ms=self._clock.now_ms,
             rendered=filled.rendered,
@@ -213,17 +214,7 @@ class Dispatch:
             self._toolless[invoke.call_id] = call
             self._log.info("call waits for a tool", run_id=call.run_id, capability=_capability(invoke))
             return None
-        return _checked(await self._performer.perform(invoke, filled.arguments, context))
-
-
-def _checked(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Fault):
-        return outcome
-    if outcome.size > MAX_VALUE_BYTES:
-        return Fault(RUNTIME, 500, "Answer too large", f"the answer is larger than {MAX_VALUE_BYTES} bytes")
-    if (reason := check_json(outcome.data)) is not None:
-        return Fault(RUNTIME, 500, "Answer not usable", f"the answer {reason}")
-    return outcome
+        return await self._performer.perform(invoke, filled.arguments, context)
 
 
 def _capability(invoke: Invoke) -> str:

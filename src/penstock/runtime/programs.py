@@ -1,14 +1,12 @@
 """Compiled workflows by identity: a bounded cache over the store's definitions."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
 import msgspec
 
 from penstock.errors import InfrastructureError, Unprocessable
 from penstock.kernel import Program, Resources, compile_program
 from penstock.model import load_data
-from penstock.model.json_value import Json
 from penstock.model.limits import MAX_CACHED_PROGRAMS
 from penstock.model.workflow import Workflow, WorkflowIdentity
 from penstock.store.protocol import Store
@@ -39,14 +37,10 @@ class Programs:
 
         Raises `BrokenDefinition` when the stored definition cannot be compiled any more.
         """
-        return None if (found := await self._found(identity)) is None else found[0]
+        return None if (found := await self.get_with_resources(identity)) is None else found[0]
 
-    async def resources(self, identity: WorkflowIdentity) -> Mapping[str, Json]:
-        """Every pinned document of a workflow by URI."""
-        found = await self._found(identity)
-        return {} if found is None else found[1].documents
-
-    async def _found(self, identity: WorkflowIdentity) -> tuple[Program, Resources] | None:
+    async def get_with_resources(self, identity: WorkflowIdentity) -> tuple[Program, Resources] | None:
+        """Like `get`, with the documents that were pinned when the workflow was deployed."""
         if self.cached(identity) is not None:
             return self._programs[identity]
         stored = await self._store.get_workflow_for_runs(identity.namespace, identity.name, identity.version)

@@ -86,7 +86,8 @@ class Performer(Protocol):
 
     async def perform(self, invoke: Invoke, arguments: Json, context: CallContext) -> Outcome:
         """`arguments` is `invoke.arguments` with the deferred parts filled in: it may hold rendered secrets,
-        so it is never logged, and never repeated in an outcome. Never raises but for cancellation."""
+        so it is never logged, and never repeated in an outcome. A `Value` that comes back is JSON that the engine
+        can carry (`check_json`), of at most `MAX_VALUE_BYTES`. Never raises but for cancellation."""
         ...
 
 

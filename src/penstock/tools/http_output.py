@@ -50,7 +50,9 @@ def output_of(response: HttpResponse, form: str, redirect: bool, mask: Callable[
     if form == "content":
         return sized(content.data, response)
     if form == "response":
-        return sized(_exchange(response, content.data, mask), response)
+        exchange = _exchange(response, content.data, mask)
+        problem = check_json(exchange)  # one level deeper than the body, which was checked
+        return sized(exchange, response) if problem is None else _not_json(response, problem)
     return Fault(errors.CONFIGURATION, 400, "Invalid request", "`output` must be content, raw or response")
 
 

@@ -1,13 +1,14 @@
 """Performs an `Invoke` by its kind: the one thing that the runtime calls, and a bulkhead for exceptions."""
 
 from collections.abc import Awaitable
-from typing import assert_never, cast
+from typing import assert_never
 
 from penstock import errors
 from penstock.errors import Fault
 from penstock.kernel.commands import Invoke
 from penstock.model.json_value import Json
 from penstock.model.limits import CALL_TIMEOUT_MS
+from penstock.model.plain_data import is_map
 from penstock.tools.capability import perform_capability
 from penstock.tools.contract import CallContext, Outcome, ResourceMissing, ToolDirectory
 from penstock.tools.function_call import call_function
@@ -47,7 +48,7 @@ class HttpTools:
         return masked(outcome, context.mask) if isinstance(outcome, Fault) else outcome
 
     def _dispatch(self, invoke: Invoke, arguments: Json, context: CallContext) -> Awaitable[Outcome]:
-        given = cast("dict[str, Json]", arguments) if isinstance(arguments, dict) else {}
+        given = arguments if is_map(arguments) else dict[str, Json]()
         deadline_at = invoke.deadline_at or context.now_ms() + CALL_TIMEOUT_MS
         match invoke.kind:
             case "http":
@@ -55,6 +56,9 @@ class HttpTools:
             case "openapi":
                 return self._openapi(invoke.call_id, deadline_at, given, context)
             case "capability":
+                if (function := self._functions.get(str(given.get("name")))) is not None:
+                    value, key = given.get("input"), invoke.call_id
+                    return call_function(function, value, context, call_id=key, threads=self._threads)
                 return self._capability(invoke.call_id, deadline_at, given, context)
             case _ as unreachable:
                 assert_never(unreachable)
@@ -74,8 +78,6 @@ class HttpTools:
         self, call_id: str, deadline_at: int, given: dict[str, Json], context: CallContext
     ) -> Outcome:
         name = str(given.get("name"))
-        if (function := self._functions.get(name)) is not None:
-            return await call_function(function, given.get("input"), context, call_id=call_id, threads=self._threads)
         tool = await self._directory.tool_for(name, context)
         if tool is None:
             detail = f"no tool provides the capability {name!r}"

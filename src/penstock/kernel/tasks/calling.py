@@ -78,7 +78,8 @@ class CallKindOfTask(TaskKind[CallTask]):
             return
         assert isinstance(spec, CallSpec)
         deferred: list[Deferred] = []
-        arguments = evaluate(machine, frame, "with", spec.arguments, value, deferred=deferred).data
+        given = evaluate(machine, frame, "with", spec.arguments, value, deferred=deferred)
+        arguments = given.data
         if spec.authentication is not None:
             authentication, hidden = self.authorization(machine, frame)
             arguments = {**arguments, "authentication": authentication}
@@ -92,7 +93,7 @@ class CallKindOfTask(TaskKind[CallTask]):
             entry=frame.entry,
             reference=machine.node(frame).pointer,
             kind=spec.kind,
-            arguments=checked_value(machine, arguments, "with"),
+            arguments=_kept(machine, given, arguments),
             deferred=tuple(deferred),
             deadline_at=deadline,
         )
@@ -162,6 +163,14 @@ class RunKind(TaskKind[RunTask]):
         if isinstance(frame.work, ChildWork):
             message = CancelRequested(at=machine.at, reason="the run that started it no longer waits")
             machine.commands.append(SendMessage(frame.work.child_id, message))
+
+
+def _kept(machine: "Machine", given: Value, arguments: Json) -> Value:
+    """The arguments as a value of the state; they count for themselves, beside what they were made of."""
+    if arguments is not given.data:
+        return checked_value(machine, arguments, "with")
+    machine.spend(given.size)
+    return given
 
 
 def fail_later(machine: "Machine", frame: Frame) -> None:

@@ -15,8 +15,8 @@ from penstock.store.statements import Statements
 Parameters = Sequence[Json] | dict[str, Json]
 BeforeStatement = Callable[[str], None]
 
-ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
-"""Rows written by one execution: few sizes, so that every prepared statement stays cached."""
+ROWS_PER_STATEMENT: Final = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows written by one execution. Powers of two make few executions of few sizes, whose statements stay prepared."""
 
 
 class Session:
