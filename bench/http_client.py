@@ -7,16 +7,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Client:
-    """POST of JSON to one port of this machine; any number at once, each over a connection of its own."""
+    """Requests with JSON to one port of this machine; any number at once, each over a connection of its own."""
 
     port: int
     _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def post(self, path: str, body: object, content_type: str = "application/json") -> tuple[int, bytes]:
         """Status and body of the answer. A `str` goes as it is, anything else as JSON."""
-        sent = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        return await self._request(
+            "POST", path, body.encode() if isinstance(body, str) else json.dumps(body).encode(), content_type
+        )
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        return await self._request("GET", path, b"", "application/json")
+
+    async def _request(self, method: str, path: str, sent: bytes, content_type: str) -> tuple[int, bytes]:
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
             f"Content-Type: {content_type}\r\nContent-Length: {len(sent)}\r\n\r\n"
         )
         reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)

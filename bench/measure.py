@@ -1,17 +1,11 @@
 """One measurement of one subject: its processes, and the figures that come of them."""
 
-import asyncio
-import json
 import signal
-import sqlite3
-import sys
 import time
 
-import penstock
-from bench.http_client import Client
-from bench.processes import LONGEST_SECONDS, Failed, Place, free_port, started
-from bench.subjects.contract import Setup
-from bench.works import Figures, closed_loop_of
+from bench.over_http import front, penstock_server, several_nodes
+from bench.processes import Place, figures_of, started
+from bench.works import Figures
 
 
 async def measure(place: Place) -> tuple[Figures, str]:
@@ -19,9 +13,25 @@ async def measure(place: Place) -> tuple[Figures, str]:
     if place.work == "W6":
         return await _crash(place)
     if place.work == "W7":
-        return await (_penstock_server(place) if place.name.startswith("penstock") else _front(place))
-    async with started(place.command(), place.directory / "errors") as process:
-        return _figures(await process.says())
+        return await (penstock_server(place) if place.name.startswith("penstock") else front(place))
+    if place.work == "W8a":
+        return await _parked(place)
+    if place.work in {"W9a", "W9b"}:
+        return await several_nodes(place)
+    return await _alone(place)
+
+
+async def _alone(place: Place, *more: str) -> tuple[Figures, str]:
+    errors = place.directory / "errors"
+    async with started(place.command(*more), errors, longest_seconds=place.longest_seconds) as process:
+        return figures_of(await process.says())
+
+
+async def _parked(place: Place) -> tuple[Figures, str]:
+    """W8a: a process that parks runs, then one that works among them, with nothing in its memory yet."""
+    parking, _ = await _alone(place, "--life=1")
+    among, version = await _alone(place, "--life=2")
+    return {**parking, **among}, version
 
 
 async def _crash(place: Place) -> tuple[Figures, str]:
@@ -32,75 +42,5 @@ async def _crash(place: Place) -> tuple[Figures, str]:
         await process.end(signal.SIGKILL)
     began = time.perf_counter()
     async with started(place.command("--life=2"), errors) as process:
-        figures, version = _figures(await process.says())
+        figures, version = figures_of(await process.says())
         return {**figures, "process start to done s": time.perf_counter() - began}, version
-
-
-async def _penstock_server(place: Place) -> tuple[Figures, str]:
-    """W7 over the HTTP interface of `penstock up`, as anybody would use it."""
-    port = free_port()
-    environment = {
-        "PENSTOCK_DATA_DIR": str(place.directory),
-        "PENSTOCK_STORE": place.database,
-        "PENSTOCK_PORT": str(port),
-        "PENSTOCK_LOG_LEVEL": "error",
-    }
-    command = [sys.executable, "-m", "penstock", "up"]
-    async with started(command, place.directory / "errors", environment):
-        client = Client(port)
-        await _deployed(client, place)
-        figures = await _starts(client, "/api/v1/workflows/bench/w7/runs?wait=60", place)
-        client.close()
-    return figures, f"{penstock.__version__}, SQLite {sqlite3.sqlite_version}"
-
-
-async def _deployed(client: Client, place: Place) -> None:
-    from bench.subjects.contract import Crash  # noqa: PLC0415 - only the subject that is measured is loaded
-    from bench.subjects.penstock_engine import TASKS, document  # noqa: PLC0415 - the engine, for this subject only
-
-    setup = Setup(place.directory, "", place.service, 0, Crash(0, holding=False))
-    text = json.dumps(document("w7", TASKS["W7"](setup)))
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while True:
-        try:
-            status, answer = await client.post("/api/v1/workflows", text)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise Failed("the server does not answer") from None
-            await asyncio.sleep(0.05)
-            continue
-        if status not in {200, 201}:
-            raise Failed(answer.decode(errors="replace")[:200])
-        return
-
-
-async def _front(place: Place) -> tuple[Figures, str]:
-    async with started(place.command(), place.directory / "errors") as process:
-        said = await process.says()
-        client = Client(int(str(said["port"])))
-        figures = await _starts(client, "/", place)
-        client.close()
-    return figures, str(said["version"])
-
-
-async def _starts(client: Client, path: str, place: Place) -> Figures:
-    numbers = iter(range(10**9))
-
-    async def one() -> float:
-        number, began = next(numbers), time.perf_counter()
-        status, body = await client.post(path, {"n": number})
-        if status != 200:
-            raise Failed(f"{status} {body.decode(errors='replace')[:200]}")
-        output = json.loads(body)["output"]
-        assert (output["n"] if isinstance(output, dict) else output) == number + 1, body
-        return time.perf_counter() - began
-
-    figures = await closed_loop_of(one, place.sizes)
-    # What the figures of spending say is the client here, not the subject.
-    return {name: value for name, value in figures.items() if name not in {"CPU ms/run", "KB written/run"}}
-
-
-def _figures(said: dict[str, object]) -> tuple[Figures, str]:
-    figures = said["figures"]
-    assert isinstance(figures, dict)
-    return figures, str(said["version"])

@@ -3,6 +3,7 @@
 from typing import Final
 
 NOT_FOR_FLOOR: Final = "the floor is the writing only: it has no events, timers or recovery"
+ONE_ENGINE: Final = "by size only this engine is measured"
 TAKES_TIME: Final = "left out of the quick run; `--full` has it"
 
 SUBJECTS: Final = {
@@ -11,6 +12,7 @@ SUBJECTS: Final = {
     "dbos-sqlite": "DBOS over SQLite, in the measuring process",
     "dbos-pg": "DBOS over PostgreSQL, in the measuring process",
     "procrastinate": "procrastinate, a job queue over PostgreSQL, worker in the measuring process",
+    "restate": "Restate: its server (Rust) and a service of its Python SDK, each a process of its own, over HTTP",
     "floor": "no engine: the same number of rows written to SQLite in shared transactions",
 }
 
@@ -23,6 +25,45 @@ TITLES: Final = {
     "W6": "500 runs in flight, SIGKILL, a new process",
     "W7": "started over HTTP, one HTTP call, answered when completed, 100 at once",
 }
+
+SIZE_TITLES: Final = {
+    "W8a": "runs that wait, by how many they are: what each costs, and what everything else costs among them",
+    "W8b": "one run, by the steps that it has behind it: what one more step takes",
+    "W8c": "five steps, by the data that each of them returns, 10 runs at once",
+    "W9a": "five steps that do nothing, 100 runs at once, by the engine processes that share one PostgreSQL database",
+    "W9b": "three HTTP calls, started over HTTP, 100 runs at once, by the servers that share one PostgreSQL database",
+}
+"""Works that one subject does in several sizes; what is compared is the same subject at its smallest size."""
+
+SIZES: Final = {
+    "W8a": (1_000, 10_000, 100_000),
+    "W8b": (100, 1_000, 10_000, 100_000),
+    "W8c": (1_000, 10_000, 100_000, 250_000),
+    "W9a": (1, 2),
+    "W9b": (1, 2),
+}
+
+LARGEST_PARKED: Final = 1_000_000
+"""With `--large`."""
+
+SIZED_SUBJECTS: Final = ("penstock", "penstock-pg")
+
+COMPARED: Final = {
+    "W8a": (
+        "KB kept/parked run",
+        "MB for opening",
+        "MB at the end",
+        "starts/s",
+        "CPU ms/start",
+        "CPU ms/event",
+        "event to end p50 ms",
+    ),
+    "W8b": ("one more step p50 ms", "one more step mean ms"),
+    "W8c": ("steps/s", "CPU µs/step", "written/data"),
+    "W9a": ("runs/s", "alone p50 ms"),
+    "W9b": ("runs/s", "alone p50 ms"),
+}
+"""The figures of a work for which the page says how many times those of the smallest size they are."""
 
 HEADLINES: Final = {
     "W1": ("runs/s", True),
@@ -58,4 +99,14 @@ def reason(work: str, subject: str, *, full: bool) -> str:
     """Why a subject is not measured at a work; empty when it is."""
     if (work, subject) in SKIPPED:
         return SKIPPED[work, subject]
+    if work in SIZE_TITLES:
+        return _sized_reason(work, subject, full=full)
     return TAKES_TIME if work in ONLY_FULL.get(subject, ()) and not full else ""
+
+
+def _sized_reason(work: str, subject: str, *, full: bool) -> str:
+    if subject not in SIZED_SUBJECTS:
+        return ONE_ENGINE
+    if work.startswith("W9"):
+        return "" if subject == "penstock-pg" else "several nodes need a store that they can share"
+    return TAKES_TIME if subject == "penstock-pg" and not full else ""

@@ -1,36 +1,25 @@
 """The results as a page. What it says about them is computed from them, so that it is true of every run."""
 
-from bench.plan import HEADLINES, SUBJECTS, TITLES
+from bench.plan import HEADLINES, SIZE_TITLES, SUBJECTS, TITLES
 from bench.results import Results, Spread
+from bench.tables import number, shown, sized
 
 RESULT_HEAD = """# Measured
 
 Written by `make bench` (`{command}`); run it again and this page is about your machine.
-The numbers are minimum / **median** / maximum over rounds; [results.json](results.json) has every one of them.
-
-![Each work, median and spread](results.svg)
+The numbers are minimum / **median** / maximum over rounds; [{name}.json]({name}.json) has every one of them.
 """
+DRAWING = "![Each work, median and spread]({name}.svg)\n"
 
 
-def report(results: Results) -> str:
-    parts = [RESULT_HEAD.format(command=results.command.strip()), _in_short(results), _machine(results)]
+def report(results: Results, name: str = "results", *, drawn: bool = True) -> str:
+    parts = [RESULT_HEAD.format(command=results.command.strip(), name=name)]
+    parts += [DRAWING.format(name=name), _in_short(results)] if drawn else []
+    parts += [_machine(results)]
     parts += [_work(results, work) for work in TITLES if results.subjects(work)]
+    parts += [sized(results, work) for work in SIZE_TITLES if results.subjects(work)]
     parts += [_skipped(results), METHOD]
     return "\n".join(parts)
-
-
-def number(value: float) -> str:
-    if value >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def shown(spread: Spread | None) -> str:
-    if spread is None:
-        return ""
-    if spread.least == spread.most:
-        return f"**{number(spread.median)}**"
-    return f"{number(spread.least)} / **{number(spread.median)}** / {number(spread.most)}"
 
 
 def _in_short(results: Results) -> str:
@@ -92,7 +81,6 @@ def _skipped(results: Results) -> str:
     for (work, name), why in results.skipped.items():
         by_reason.setdefault((name, why), []).append(work)
     rows = [f"| {name} | {', '.join(sorted(works))} | {why} |" for (name, why), works in sorted(by_reason.items())]
-    rows.append("| Restate | all | its server is a binary that is not part of a Python environment |")
     rows.append("| Temporal, Hatchet, Prefect | all | servers of their own; no adapter is written here |")
     return "\n".join(["## Not measured\n", "| subject | works | why |", "|---|---|---|", *rows, ""])
 

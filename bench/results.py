@@ -17,6 +17,7 @@ class Measurement:
     load_before: float
     fixed_loop_ms: float
     synced_append_ms: float
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ class Results:
 
     def spread(self, work: str, subject: str, figure: str) -> Spread | None:
         values = [one.figures[figure] for one in self.of(work, subject) if figure in one.figures]
+        return Spread.of(values) if values else None
+
+    def sizes(self, work: str, subject: str) -> list[int]:
+        return sorted({one.size for one in self.of(work, subject)})
+
+    def sized(self, work: str, subject: str, size: int, figure: str) -> Spread | None:
+        """A figure at one size."""
+        found = [one for one in self.of(work, subject) if one.size == size]
+        values = [one.figures[figure] for one in found if figure in one.figures]
+        return Spread.of(values) if values else None
+
+    def growth(self, work: str, subject: str, size: int, figure: str) -> Spread | None:
+        """How many times that of the smallest size it is, round by round."""
+        least = self.sizes(work, subject)[0]
+        small = {one.round: one.figures for one in self.of(work, subject) if one.size == least}
+        found = [one for one in self.of(work, subject) if one.size == size and figure in small.get(one.round, {})]
+        values = [one.figures[figure] / small[one.round][figure] for one in found if small[one.round][figure]]
         return Spread.of(values) if values else None
 
     def subjects(self, work: str) -> list[str]:

@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Final
 
 from bench.http_service import port_of, serve
-from bench.subjects.contract import STEPS, Crash, Setup, Subject
+from bench.subjects.contract import STEPS, Crash, Setup, Subject, WithInterface
 from bench.works import WORKS, Sizes
+
+SERVED: Final = {"W7": "W7", "W9a": "W1"}
+"""Works whose load comes over HTTP, and what is run for each request."""
 
 
 def make(name: str, setup: Setup) -> Subject:
@@ -26,6 +30,10 @@ def make(name: str, setup: Setup) -> Subject:
         from bench.subjects.dbos_library import DbosLibrary  # noqa: PLC0415 - only the subject that is measured is loaded
 
         return DbosLibrary(setup)
+    if name == "restate":
+        from bench.subjects.restate_server import RestateServer  # noqa: PLC0415 - only the subject that is measured is loaded
+
+        return RestateServer(setup)
     if name == "procrastinate":
         from bench.subjects.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 - only the subject that is measured is loaded
 
@@ -72,26 +80,48 @@ async def second_life(subject: Subject, crash: Crash) -> None:
     await subject.close()
 
 
-async def served(subject: Subject) -> None:
-    """Gives the subject the smallest HTTP interface there is: a POST runs W7 and answers its result."""
-    await subject.open("W7")
+async def sized(name: str, work: str, setup: Setup, sizes: Sizes, life: int) -> None:
+    """W8: Penstock only."""
+    from bench import size_works  # noqa: PLC0415 - needs this engine, which not every environment has
+    from bench.subjects.penstock_engine import PenstockEngine  # noqa: PLC0415 - the same
+
+    subject = make(name, setup)
+    assert isinstance(subject, PenstockEngine)
+    if work == "W8a":
+        figures = await (size_works.park if life == 1 else size_works.among)(subject, setup.directory, sizes)
+    else:
+        figures = await (size_works.history if work == "W8b" else size_works.payload)(subject, sizes)
+    say(figures=figures, version=subject.version())
+    await subject.close()
+
+
+async def served(subject: Subject, work: str) -> None:
+    """Gives the subject the smallest HTTP interface there is: a POST runs the work and answers its result."""
+    await subject.open(work)
+    if work == "W7" and isinstance(subject, WithInterface):
+        port, path = subject.address
+        say(port=port, path=path, version=subject.version())
+        await asyncio.Event().wait()
 
     async def answer(given: dict[str, int]) -> object:
-        return {"output": await subject.result(await subject.start("W7", given["n"]))}
+        return {"output": await subject.result(await subject.start(work, given["n"]))}
 
     server = await serve(answer)
-    say(port=port_of(server), version=subject.version())
+    say(port=port_of(server), path="/", version=subject.version())
     await server.serve_forever()
 
 
 async def main(arguments: argparse.Namespace, sizes: Sizes) -> None:
-    crash = Crash(sizes.crashed, holding=arguments.life == 1)
+    crash = Crash(sizes.crashed, holding=arguments.work == "W6" and arguments.life == 1)
     setup = Setup(arguments.directory, arguments.database, arguments.service, sizes.timer_seconds, crash)
+    if arguments.work.startswith("W8"):
+        await sized(arguments.name, arguments.work, setup, sizes, arguments.life)
+        return
     subject = make(arguments.name, setup)
     if arguments.work == "W6":
         await (first_life if arguments.life == 1 else second_life)(subject, crash)
-    elif arguments.work == "W7":
-        await served(subject)
+    elif arguments.work in SERVED:
+        await served(subject, SERVED[arguments.work])
     else:
         assert arguments.work in STEPS or arguments.work in WORKS
         await measured(subject, arguments.work, sizes)

@@ -1,13 +1,12 @@
 """The works, each a function over a subject that is open. Figures are by name, and every result is checked."""
 
 import asyncio
-import resource
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from bench.spent import Spent, resident_kb
 from bench.subjects.contract import STEPS, Subject
 
 Figures = dict[str, float]
@@ -26,6 +25,8 @@ class Sizes:
     timers: int = 100
     timer_seconds: int = 3
     crashed: int = 500
+    size: int = 0  # of the one thing that W8 and W9 make larger
+    window: int = 200  # steps or events, one after the other, that W8 times
 
 
 async def closed_loop(subject: Subject, work: str, sizes: Sizes) -> Figures:
@@ -37,42 +38,55 @@ async def closed_loop(subject: Subject, work: str, sizes: Sizes) -> Figures:
         assert await subject.result(await subject.start(work, number)) == number + STEPS[work]
         return time.perf_counter() - began
 
-    return await closed_loop_of(one, sizes)
+    await _until(one, time.perf_counter() + sizes.seconds, sizes.warm)
+    spent = await Spent.begin(subject)
+    figures, runs = await latency_alone(one, sizes)
+    by_itself = {f"alone {name}": value for name, value in spent.counted(runs * STEPS[work]).items()}
+    spent = await Spent.begin(subject)
+    figures |= await throughput(one, sizes)
+    return {**figures, **await spent.each(int(figures["runs"]), STEPS[work]), **by_itself}
 
 
 async def closed_loop_of(one: Callable[[], Awaitable[float]], sizes: Sizes) -> Figures:
+    """The same for a subject in other processes; what it spends cannot be told from here."""
     await _until(one, time.perf_counter() + sizes.seconds, sizes.warm)
+    figures, _ = await latency_alone(one, sizes)
+    return {**figures, **await throughput(one, sizes)}
+
+
+async def latency_alone(one: Callable[[], Awaitable[float]], sizes: Sizes) -> tuple[Figures, int]:
     alone = await _until(one, time.perf_counter() + sizes.seconds, sizes.alone)
-    spent, began = _Spent(), time.perf_counter()
+    return {"alone p50 ms": quantile(alone, 0.50) * 1_000, "alone p99 ms": quantile(alone, 0.99) * 1_000}, len(alone)
+
+
+async def throughput(one: Callable[[], Awaitable[float]], sizes: Sizes) -> Figures:
+    began = time.perf_counter()
     loops = [_until(one, began + sizes.seconds, 10**9) for _ in range(sizes.concurrent)]
     took = [seconds for loop in await asyncio.gather(*loops) for seconds in loop]
     seconds = time.perf_counter() - began
     return {
         "runs": len(took),
         "runs/s": len(took) / seconds,
-        "alone p50 ms": quantile(alone, 0.50) * 1_000,
-        "alone p99 ms": quantile(alone, 0.99) * 1_000,
         "at once p50 ms": quantile(took, 0.50) * 1_000,
         "at once p99 ms": quantile(took, 0.99) * 1_000,
-        **spent.each(len(took)),
     }
 
 
 async def events(subject: Subject, work: str, sizes: Sizes) -> Figures:
     """W3: many runs wait for one event each; then the events come."""
-    memory, began = _resident_kb(), time.perf_counter()
+    memory, began = resident_kb(), time.perf_counter()
     handles: dict[int, str] = {}
 
     async def start(number: int) -> None:
         handles[number] = await subject.start(work, number)
 
-    await _each(start, sizes.waiting, sizes.concurrent)
+    await each(start, sizes.waiting, sizes.concurrent)
     started = time.perf_counter() - began
     await asyncio.sleep(1)  # no subject tells when a run stands at its wait; a second is plenty for all of them
-    parked = (_resident_kb() - memory) / sizes.waiting
+    parked = (resident_kb() - memory) / sizes.waiting
     results = [asyncio.ensure_future(subject.result(handles[number])) for number in range(sizes.waiting)]
     began = time.perf_counter()
-    await _each(lambda number: subject.signal(handles[number], number), sizes.waiting, sizes.concurrent)
+    await each(lambda number: subject.signal(handles[number], number), sizes.waiting, sizes.concurrent)
     assert await asyncio.gather(*results) == list(range(sizes.waiting))
     return {
         "runs": sizes.waiting,
@@ -85,14 +99,18 @@ async def events(subject: Subject, work: str, sizes: Sizes) -> Figures:
 async def forks(subject: Subject, work: str, sizes: Sizes) -> Figures:
     """W4: a run with a thousand branches, one after the other; the first one is not counted."""
     took: list[float] = []
-    spent = _Spent()
-    for number in range(1 + sizes.forks):
-        if number == 1:
-            spent = _Spent()
+
+    async def one(number: int) -> None:
         began = time.perf_counter()
         assert await subject.result(await subject.start(work, number)) == STEPS[work]
         took.append(time.perf_counter() - began)
-    return {"runs": sizes.forks, "ms": sum(took[1:]) / sizes.forks * 1_000, **spent.each(sizes.forks)}
+
+    await one(0)
+    spent = await Spent.begin(subject)
+    for number in range(1, 1 + sizes.forks):
+        await one(number)
+    mean = sum(took[1:]) / sizes.forks
+    return {"runs": sizes.forks, "ms": mean * 1_000, **await spent.each(sizes.forks, STEPS[work])}
 
 
 async def timers(subject: Subject, work: str, sizes: Sizes) -> Figures:
@@ -103,7 +121,7 @@ async def timers(subject: Subject, work: str, sizes: Sizes) -> Figures:
     async def start(number: int) -> None:
         handles.append(await subject.start(work, number))
 
-    await _each(start, sizes.timers, sizes.concurrent)
+    await each(start, sizes.timers, sizes.concurrent)
     started = time.perf_counter() - began
     late = await asyncio.gather(*(subject.result(handle) for handle in handles))
     seconds = [one for one in late if isinstance(one, float)]
@@ -139,7 +157,7 @@ async def _until(one: Callable[[], Awaitable[float]], end: float, most: int) -> 
     return took
 
 
-async def _each(do: Callable[[int], Awaitable[None]], count: int, concurrent: int) -> None:
+async def each(do: Callable[[int], Awaitable[None]], count: int, concurrent: int) -> None:
     numbers = iter(range(count))
 
     async def client() -> None:
@@ -147,35 +165,3 @@ async def _each(do: Callable[[int], Awaitable[None]], count: int, concurrent: in
             await do(number)
 
     await asyncio.gather(*(client() for _ in range(concurrent)))
-
-
-class _Spent:
-    """What this process has used since: its processor time and what it made the kernel write."""
-
-    def __init__(self) -> None:
-        self._cpu, self._bytes = _cpu_seconds(), _written_bytes()
-
-    def each(self, runs: int) -> Figures:
-        return {
-            "CPU ms/run": (_cpu_seconds() - self._cpu) / runs * 1_000,
-            "KB written/run": (_written_bytes() - self._bytes) / runs / 1_024,
-        }
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _written_bytes() -> int:
-    counters = Path("/proc/self/io")
-    if not counters.exists():
-        return 0
-    return int(counters.read_text().split("\nwrite_bytes: ")[1].split()[0])
-
-
-def _resident_kb() -> float:
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return 0
-    return float(status.read_text().split("VmRSS:")[1].split()[0])

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 STEPS = {"W1": 5, "W2": 3, "W4": 1_000, "W6": 5, "W7": 1}
 """How many steps a run of a work has."""
@@ -25,14 +25,22 @@ class Crash:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def step(self, run: int, step: int) -> None:
+        self.note(run, step)
+        if self.holds(step):
+            await asyncio.Event().wait()
+
+    def holds(self, step: int) -> bool:
+        return step == HELD_STEP and self.holding
+
+    def note(self, run: int, step: int) -> None:
+        """A step has begun."""
         self.begun[run, step] += 1
         self.reached[step] += self.begun[run, step] == 1
-        if step == HELD_STEP and self.holding:
-            if self.reached[step] == self.runs:
+        if self.reached[step] == self.runs:
+            if self.holds(step):
                 self.held.set()
-            await asyncio.Event().wait()
-        if step == STEPS["W6"] and self.reached[step] == self.runs:
-            self.ended.set()
+            if step == STEPS["W6"]:
+                self.ended.set()
 
     def again(self) -> int:
         """In the second life: how many steps ran that had ended, on disk, in the first."""
@@ -50,15 +58,37 @@ class Setup:
     crash: Crash
 
 
+@dataclass(frozen=True)
+class Disk:
+    """Bytes: what is kept now, None where it cannot be told; and all that was written so far, logs included."""
+
+    kept: int | None
+    written: int
+
+
 class Subject(Protocol):
-    """A run has a number, unique within its work. Starting is over when the run is on disk."""
+    """A run has a number, unique within its work. Starting is over when the run is on disk.
+
+    `processes` are those beside this one that are the subject's own; `counts` are totals that it counts itself.
+    """
 
     async def open(self, work: str) -> None: ...
     async def close(self) -> None: ...
     async def start(self, work: str, number: int) -> str: ...
     async def result(self, handle: str) -> object: ...
     async def signal(self, handle: str, number: int) -> None: ...
+    async def disk(self) -> Disk: ...
+    def processes(self) -> list[int]: ...
+    def counts(self) -> dict[str, float]: ...
     def version(self) -> str: ...
+
+
+@runtime_checkable
+class WithInterface(Protocol):
+    """A subject with an HTTP interface of its own: port and path of W7 there."""
+
+    @property
+    def address(self) -> tuple[int, str]: ...
 
 
 def stamp() -> float:

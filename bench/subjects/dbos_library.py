@@ -3,18 +3,20 @@
 import asyncio
 from importlib.metadata import version
 
+import psycopg  # pyright: ignore[reportMissingImports] - lives in the bench's own venv
 from dbos import DBOS, SetWorkflowID  # pyright: ignore[reportMissingImports] - lives in the bench's own venv
 
+from bench.disk import POSTGRES_BYTES, of_postgres, of_sqlite
 from bench.http_client import Client
-from bench.subjects.contract import STEPS, Setup, stamp
+from bench.subjects.contract import STEPS, Disk, Setup, stamp
 
 
 class DbosLibrary:
     """Over its SQLite file, which it opens in its own way, or over the PostgreSQL database of the setup."""
 
     def __init__(self, setup: Setup) -> None:
-        self._url = setup.database.replace("postgresql:", "postgresql+psycopg:", 1)
-        self._url = self._url or f"sqlite:///{setup.directory / 'dbos.sqlite'}"
+        self._database, self._path = setup.database, setup.directory / "dbos.sqlite"
+        self._url = setup.database.replace("postgresql:", "postgresql+psycopg:", 1) or f"sqlite:///{self._path}"
         self._workflows = workflows(setup)
         self._handles = {}
 
@@ -44,6 +46,18 @@ class DbosLibrary:
 
     async def signal(self, handle: str, number: int) -> None:
         await DBOS.send_async(handle, {"n": number}, topic="go")
+
+    async def disk(self) -> Disk:
+        if not self._database:
+            return of_sqlite(self._path)
+        async with await psycopg.AsyncConnection.connect(self._database) as connection:
+            return of_postgres(await (await connection.execute(POSTGRES_BYTES)).fetchone())
+
+    def processes(self) -> list[int]:
+        return []
+
+    def counts(self) -> dict[str, float]:
+        return {}
 
     def version(self) -> str:
         return f"{version('dbos')}, SQLAlchemy {version('sqlalchemy')}"

@@ -3,14 +3,16 @@
 import asyncio
 import sqlite3
 
+from bench.disk import of_sqlite
 from bench.floor import Floor
 from bench.http_client import Client
-from bench.subjects.contract import STEPS, Setup
+from bench.subjects.contract import STEPS, Disk, Setup
 
 
 class FloorRows:
     def __init__(self, setup: Setup) -> None:
-        self._floor = Floor(setup.directory / "floor.db")
+        self._path = setup.directory / "floor.db"
+        self._floor = Floor(self._path)
         self._client = Client(setup.service_port)
         self._results: dict[str, asyncio.Task[object]] = {}
 
@@ -49,6 +51,15 @@ class FloorRows:
             status, _ = await self._client.post("/", {"n": number})
             assert status == 200
         return number + 1
+
+    async def disk(self) -> Disk:
+        return of_sqlite(self._path)
+
+    def processes(self) -> list[int]:
+        return []
+
+    def counts(self) -> dict[str, float]:
+        return {}
 
     def version(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"

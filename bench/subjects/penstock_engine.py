@@ -1,11 +1,13 @@
 """This engine, inside the measuring process, as its other peers are."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import penstock
-from bench.subjects.contract import STEPS, Setup, stamp
+from bench.disk import POSTGRES_BYTES, of_postgres, of_sqlite
+from bench.subjects.contract import STEPS, Disk, Setup, stamp
 from penstock import Engine
 from penstock.model.json_value import Json
 
@@ -40,6 +42,9 @@ def timer(seconds: int) -> list[Json]:
     return [{"before": {"call": "mark"}}, {"sleep": {"wait": {"seconds": seconds}}}, {"after": {"call": "mark"}}]
 
 
+NOTHING_MORE: Final[Mapping[str, Json]] = MappingProxyType({})
+COUNTED: Final = {f"penstock_store_{name}_total": name for name in ("commits", "statements", "turns")}
+
 TASKS: Final[dict[str, Callable[[Setup], list[Json]]]] = {
     "W1": lambda _: chain("noop", STEPS["W1"]),
     "W2": lambda setup: requests(setup.service_port, STEPS["W2"]),
@@ -48,6 +53,7 @@ TASKS: Final[dict[str, Callable[[Setup], list[Json]]]] = {
     "W5": lambda setup: timer(setup.timer_seconds),
     "W6": lambda _: chain("step", STEPS["W6"]),
     "W7": lambda setup: requests(setup.service_port, STEPS["W7"]),
+    "W8a": lambda _: one_event(),
 }
 
 
@@ -70,6 +76,11 @@ class PenstockEngine:
 
     async def open(self, work: str) -> None:
         await self._engine.__aenter__()
+        if work in TASKS:
+            await self.open_work(work)
+
+    async def open_work(self, work: str) -> None:
+        """One more work for the engine that is open."""
         await self._engine.deploy(document(work, TASKS[work](self._setup)))
 
     async def close(self) -> None:
@@ -86,14 +97,37 @@ class PenstockEngine:
         assert isinstance(output, dict)
         return output["late"] - self._setup.timer_seconds if "late" in output else output["n"]
 
-    async def signal(self, handle: str, number: int) -> None:
+    async def signal(self, handle: str, number: int, more: Mapping[str, Json] = NOTHING_MORE) -> None:
         event: dict[str, Json] = {"specversion": "1.0", "id": handle, "source": "/bench", "type": "bench.go"}
-        await self._engine.publish({**event, "data": {"n": number}})
+        await self._engine.publish({**event, **more, "data": {"n": number}})
 
     async def _step(self, given: dict[str, int]) -> dict[str, int]:
         step = given.get("step", 0) + 1
         await self._setup.crash.step(given["n"], step)
         return {"n": given["n"], "step": step}
+
+    async def disk(self) -> Disk:
+        if not self._setup.database:
+            return of_sqlite(self._setup.directory / "engine.db")
+        import asyncpg  # noqa: PLC0415 - only with PostgreSQL
+
+        connection = await asyncpg.connect(self._setup.database)
+        row = await connection.fetchrow(POSTGRES_BYTES)
+        await connection.close()
+        assert row is not None
+        return of_postgres(list(row))
+
+    def processes(self) -> list[int]:
+        return []
+
+    def counts(self) -> dict[str, float]:
+        """As the store counts them. Over PostgreSQL each statement is one round trip."""
+        found: dict[str, float] = {}
+        for line in self._engine.runtime.metrics.render().decode().splitlines():
+            name, _, value = line.rpartition(" ")
+            if name in COUNTED:
+                found[COUNTED[name]] = float(value)
+        return found
 
     def version(self) -> str:
         return f"{penstock.__version__}, SQLite {sqlite3.sqlite_version}"

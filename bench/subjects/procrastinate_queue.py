@@ -5,8 +5,9 @@ from importlib.metadata import version
 
 from procrastinate import App, PsycopgConnector  # pyright: ignore[reportMissingImports] - lives in the bench's own venv
 
+from bench.disk import POSTGRES_BYTES, of_postgres
 from bench.http_client import Client
-from bench.subjects.contract import STEPS, Setup, stamp
+from bench.subjects.contract import STEPS, Disk, Setup, stamp
 
 JOIN = "UPDATE bench_join SET n = n + 1 WHERE run = %(run)s RETURNING n"
 
@@ -68,6 +69,15 @@ class ProcrastinateQueue:
 
     async def _timer_step(self, run: str, at: float) -> None:
         self._ends[run].set_result(stamp() - at)
+
+    async def disk(self) -> Disk:
+        return of_postgres(list((await self._app.connector.execute_query_one_async(POSTGRES_BYTES)).values()))
+
+    def processes(self) -> list[int]:
+        return []
+
+    def counts(self) -> dict[str, float]:
+        return {}
 
     def version(self) -> str:
         return f"{version('procrastinate')}, psycopg {version('psycopg')}"
