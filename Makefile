@@ -49,8 +49,12 @@ format: $(VENV)/.dev ## rewrite the code in the project's format, and fix what r
 mission: $(VENV)/.dev ## print the mission table: every promised feature, and whether a test shows it
 	@$(BIN)/python scripts/mission.py
 
-bench: $(VENV)/.dev bench/.venv/.peers ## measure Penstock beside its peers, in ten minutes; BENCH=--full for longer
+bench: $(VENV)/.dev bench/.venv/.peers ## measure Penstock beside its peers and by size, in 20 minutes; BENCH=--full for longer
 	@$(BIN)/python -m bench $(BENCH)
+
+bench-size: $(VENV)/.dev ## measure Penstock with up to a million parked runs, in half an hour
+	@$(BIN)/python -m bench --works W8a,W8b,W8c --subjects penstock,penstock-pg --rounds 1 --full --large \
+		--name results-size $(BENCH)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs the network)
 	scripts/lock.sh
