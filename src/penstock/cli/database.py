@@ -14,13 +14,17 @@ from penstock.store import path_of
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def database_options(command: Command) -> Command:
-    """`--store` and `--config`, as the parameters `store` and `config`."""
-    store = click.option(
-        "--store", metavar="URL", help="sqlite:PATH; PENSTOCK_STORE, or sqlite:.penstock/penstock.db when absent."
-    )
+def database_options(command: Command, *, kinds: str = "sqlite:PATH") -> Command:
+    """`--store` and `--config`, as the parameters `store` and `config`; `kinds` are the URLs that will do."""
+    absent = "PENSTOCK_STORE, or sqlite:.penstock/penstock.db when absent"
+    store = click.option("--store", metavar="URL", help=f"{kinds}; {absent}.")
     config = click.option("--config", metavar="FILE", help="A settings file in TOML; PENSTOCK_CONFIG when absent.")
     return store(config(command))
+
+
+def store_options(command: Command) -> Command:
+    """`database_options` of a command that works on every kind of store."""
+    return database_options(command, kinds="sqlite:PATH or postgresql://…")
 
 
 def store_url(store: str | None, config: str | None) -> str:

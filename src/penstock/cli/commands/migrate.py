@@ -7,7 +7,7 @@ from typing import cast
 import click
 import msgspec
 
-from penstock.cli.database import database_file, database_options, store_url
+from penstock.cli.database import database_file, store_options, store_url
 from penstock.cli.options import dry_run_option, output_option
 from penstock.cli.output import Format, emit, talk
 from penstock.store import path_of, shown_url
@@ -17,7 +17,7 @@ from penstock.store.sqlite.upgrade import planned_upgrade, upgrade
 
 
 @click.command()
-@database_options
+@store_options
 @dry_run_option
 @output_option
 def migrate(store: str | None, config: str | None, dry_run: bool, output: Format) -> None:

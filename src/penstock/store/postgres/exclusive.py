@@ -16,8 +16,8 @@ _LOCKS: Final = ("owner", "migrations")
 async def have_alone(session: Session, address: Address) -> None:
     """Keeps engines, migrations and moves away from the schema for as long as this connection lasts.
 
-    Every open store shares one of these locks, from before it looks whether it may work on the schema; opening takes the
-    other one for a moment. Raises `StoreInUse` if somebody has one of them.
+    Every open store shares one of these locks, from before it looks whether it may work on the schema; opening takes
+    the other one for a moment. Raises `StoreInUse` if somebody has one of them.
     """
     for purpose in _LOCKS:
         try:
