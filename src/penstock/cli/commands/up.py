@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 from collections.abc import MutableMapping
 from typing import Final, NoReturn
 
@@ -89,6 +90,7 @@ def _not_started(error: InfrastructureError, settings: Settings) -> CommandFaile
 
 def _announce(server: RunningServer, settings: Settings) -> None:
     """Four lines, the last of which can be pasted into another shell of this directory."""
+    gc.freeze()  # what is loaded by now stays: the collector of this process need not look at it again and again
     url = server.base_url
     kept = "in memory: gone when this ends" if settings.in_memory else f"{shown_url(settings.store_url)}, kept"
     mode = "token needed" if settings.token else "development mode: no token, this machine only"
