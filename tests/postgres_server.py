@@ -33,7 +33,7 @@ class PostgresServer:
         self._programs = _programs(self._directory)
         self._settings = [item for setting in settings for item in ("-c", setting)]
         self._process: subprocess.Popen[bytes] | None = None
-        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username=postgres")
+        self._fill()
         self.start()
 
     @property
@@ -65,7 +65,7 @@ class PostgresServer:
             )
         self._process = process
         deadline = time.monotonic() + START_SECONDS
-        while "ready" not in self._state():
+        while self._state().strip() not in {"ready", "standby"}:
             assert process.poll() is None, f"PostgreSQL did not start:\n{self._log()}"
             assert time.monotonic() < deadline, f"PostgreSQL does not answer:\n{self._log()}"
             time.sleep(0.01)
@@ -79,6 +79,10 @@ class PostgresServer:
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._directory)
+
+    def _fill(self) -> None:
+        """Makes the data directory."""
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username=postgres")
 
     @property
     def _data(self) -> Path:

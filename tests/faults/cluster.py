@@ -147,6 +147,13 @@ class Cluster:
                 node.thaw()
         await asyncio.gather(*(node.start() for node in self.nodes if not node.serves and not node.left))
 
+    def move(self, server: PostgresServer) -> None:
+        """From now on all nodes reach another server under the address that they know."""
+        self.server = server
+        for node in self.nodes:
+            node.proxy.server_socket = server.socket
+            node.proxy.cut()
+
     def logs(self) -> str:
         """The end of each node's log, for whoever looks into a failure."""
         return "\n".join(f"--- {node.name}\n{node.log[-_TAIL_CHARACTERS:]}" for node in self.nodes)

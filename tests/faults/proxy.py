@@ -25,7 +25,7 @@ class Proxy:
         self.delay_s = 0.0
         """How long each chunk is on its way, in each direction."""
         self.cuts = 0
-        self._server_socket = server_socket
+        self.server_socket = server_socket
         self._listener: asyncio.Server | None = None
         self._passing = asyncio.Event()
         self._passing.set()
@@ -90,7 +90,7 @@ class Proxy:
             self._relays.discard(relay)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(self._server_socket)
+        far_reader, far_writer = await asyncio.open_unix_connection(self.server_socket)
         pair = _Pair(writer, far_writer)
         self._pairs.add(pair)
         try:

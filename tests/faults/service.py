@@ -6,7 +6,7 @@ What it answers depends on the request alone: `n` and one more.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -42,10 +42,6 @@ class Service:
         """The keys that came more than once, and how often more."""
         counts = Counter(call.key for call in self.calls)
         return Counter({key: count - 1 for key, count in counts.items() if count > 1})
-
-    @property
-    def under_way(self) -> Iterable[Call]:
-        return (call for call in self.calls if not call.ended_at)
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()

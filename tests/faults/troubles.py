@@ -4,13 +4,15 @@ import asyncio
 from typing import Final
 
 from penstock.model.limits import POSTGRES_IDLE_TRANSACTION_MS
+from tests.faults.replica import promote
 from tests.faults.scenario import LEASE_MS, TROUBLE_S, World, even, member_of, moved_away
+from tests.postgres_server import PostgresServer
 
 LEASE_S: Final = LEASE_MS / 1000
 TAKEOVER_S: Final = LEASE_S + LEASE_S / 4 + 3.0
 """A lease, the time until another looks, and a generous allowance for a busy machine."""
-FROZEN_TAKEOVER_S: Final = TAKEOVER_S + POSTGRES_IDLE_TRANSACTION_MS / 1000
-"""A node may freeze inside a transaction, which then has to be ended by the server."""
+FROZEN_TAKEOVER_S: Final = TAKEOVER_S + min(LEASE_S, POSTGRES_IDLE_TRANSACTION_MS / 1000)
+"""A node may freeze inside a transaction, which the server ends when it was silent for another lease."""
 
 
 async def killing(here: World) -> None:
@@ -73,6 +75,18 @@ async def disturbing(here: World) -> None:
         await asyncio.sleep(LEASE_S * here.random.random())
         node.proxy.heal()
     here.note(f"{sum(node.proxy.cuts for node in here.cluster.nodes)} connections cut")
+
+
+async def failing_over(here: World, replica: PostgresServer) -> None:
+    """The server crashes for good; a replica that has all that was acknowledged takes its place."""
+    await asyncio.sleep(TROUBLE_S / 3 + here.random.random())
+    await asyncio.to_thread(here.cluster.server.stop, crash=True)
+    began = _now()
+    await asyncio.sleep(here.random.random())
+    await promote(replica)
+    here.cluster.move(replica)
+    here.note(f"{_now() - began:.1f} s without a server")
+    await asyncio.sleep(TROUBLE_S / 3)
 
 
 async def everything(here: World) -> None:
