@@ -15,18 +15,21 @@ import pytest
 
 from penstock.errors import CallerError, Conflict, InfrastructureError, NotFound, StoreInUse
 from penstock.store import open_store
-from penstock.store.marks import MovedTable
+from penstock.store.marks import Moved, MovedTable
 from penstock.store.move import MoveReport, Progress, move
 from penstock.store.move import postgres_end as postgres_module
 from penstock.store.move import sqlite_end as sqlite_module
 from penstock.store.move.postgres_end import PostgresEnd
 from penstock.store.move.sqlite_end import SqliteEnd
 from penstock.store.move.tables import LEFT_OUT, Table, moved_between
+from penstock.store.postgres.address import parse_address
+from penstock.store.shares import Membership
 from penstock.store.sqlite.backup import back_up
 from penstock.store.sqlite.upgrade import planned_upgrade, upgrade
 from tests.postgres_fixtures import execute, with_schema, without_schema
 from tests.store import move_child
 from tests.store.move_samples import (
+    MOVED_AT,
     RUNS,
     columns_of,
     contents,
@@ -461,6 +464,41 @@ class TestRefused:
     async def test_a_server_that_is_not_there(self, filled: str) -> None:
         with pytest.raises(InfrastructureError, match=r"postgresql://me@127\.0\.0\.1:1/db failed"):
             await moved(filled, "postgresql://me:secret@127.0.0.1:1/db")
+
+
+class TestCutOff:
+    """An engine over PostgreSQL whose sessions ended unnoticed, and whose system was moved away meanwhile."""
+
+    async def test_it_does_not_come_back(self, filled: str, postgres_url: str, tmp_path: Path) -> None:
+        await moved(filled, postgres_url)
+        store = open_store(postgres_url)
+        await store.open()
+        await store.join(Membership(lease_ms=60_000), lambda notice: None)
+        await store.renew()
+        schema = postgres_url.rpartition("=")[2]
+        assert sql(postgres_url, "SELECT count(*) FROM nodes") == [(1,)]
+        key = parse_address(postgres_url).lock_key("owner")
+        held = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND "  # noqa: S608 - a number
+            f"(classid::bigint << 32) | objid::bigint = {key}"
+        )
+        source = PostgresEnd(postgres_url)
+        async with asyncio.timeout(CHILD_S):
+            while True:  # the engine makes its connection again at once; the move has to be faster once
+                sql(postgres_url, held)
+                try:
+                    await source.open_source()
+                    break
+                except StoreInUse:
+                    await source.close()
+        assert sql(postgres_url, "SELECT count(*) FROM nodes") == [(0,)]
+        await source.set_mark(Moved("elsewhere", MOVED_AT, ()))
+        await source.close()
+        for write in (lambda: store.put_secret("late", b"x"), store.renew):
+            with pytest.raises(InfrastructureError, match="was moved to elsewhere"):
+                await write()
+        assert ("late",) not in sql(postgres_url, f"SELECT name FROM {schema}.secrets")  # noqa: S608 - own name
+        await store.close()
 
 
 class TestTables:

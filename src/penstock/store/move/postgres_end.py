@@ -171,7 +171,7 @@ class PostgresEnd:
             raise failure(error, self.place) from error
         async with self._failing():
             session = self._session(load_statements("penstock.store.postgres", "statements.sql"))
-            await have_alone(session, self._address)
+            await have_alone(self._open_connection, session, self._address)
             return await schema_of(session, self._address, len(load_migrations()))
 
     def _table(self, name: str, columns: Sequence[Sequence[str]], keys: Sequence[Sequence[str]]) -> Table:

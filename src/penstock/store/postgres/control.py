@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from penstock.errors import StoreInUse
 from penstock.store.counters import StoreCounters
+from penstock.store.marks import refuse_marked
 from penstock.store.postgres.address import Address
 from penstock.store.postgres.connection import Connection, close_quietly, connect, patiently
 from penstock.store.postgres.failures import is_lock_timeout, is_lost
+from penstock.store.postgres.mark import mark_of
 from penstock.store.postgres.session import Session
 from penstock.store.statements import Statements
 
@@ -95,6 +97,8 @@ class Control:
         connection = await connect(self._address)
         try:
             await self._session(connection).fetch("share_lock", self._address.lock_key("owner"))
+            # Who was cut off while the system was moved away must not come back to it.
+            refuse_marked(await mark_of(connection, self._address.schema), self._address.place)
         except BaseException as error:
             holder = await self._holder(connection) if is_lock_timeout(error) else None
             connection.terminate()

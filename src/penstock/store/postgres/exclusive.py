@@ -7,17 +7,20 @@ from typing import Final
 
 from penstock.errors import StoreInUse
 from penstock.store.postgres.address import Address
+from penstock.store.postgres.connection import Connection
 from penstock.store.postgres.failures import is_lock_timeout
 from penstock.store.postgres.session import Session
 
+_EXPEL: Final = "DELETE FROM nodes"
 _LOCKS: Final = ("owner", "migrations")
 
 
-async def have_alone(session: Session, address: Address) -> None:
+async def have_alone(connection: Connection, session: Session, address: Address) -> None:
     """Keeps engines, migrations and moves away from the schema for as long as this connection lasts.
 
     Every open store shares one of these locks, from before it looks whether it may work on the schema; opening takes
-    the other one for a moment. Raises `StoreInUse` if somebody has one of them.
+    the other one for a moment. Raises `StoreInUse` if somebody has one of them. Nodes that are still on the list
+    then are dead, or cut off: they are expelled, so that a late one commits no turn.
     """
     for purpose in _LOCKS:
         try:
@@ -26,6 +29,8 @@ async def have_alone(session: Session, address: Address) -> None:
             if is_lock_timeout(error):
                 raise StoreInUse(await _who(session, address, purpose)) from error
             raise
+    if await session.value("table_exists", address.schema, "nodes"):
+        await connection.execute(_EXPEL)
 
 
 async def _who(session: Session, address: Address, purpose: str) -> str:

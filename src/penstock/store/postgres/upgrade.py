@@ -24,7 +24,7 @@ async def upgrade(url: str) -> MigrationReport:
     scripts = load_migrations()
     address = parse_address(url)
     async with _connected(address) as (connection, session):
-        await have_alone(session, address)
+        await have_alone(connection, session, address)
         before = await schema_of(session, address, len(scripts))
         await migrate(connection, session, address, scripts)
     return MigrationReport(before, len(scripts))
