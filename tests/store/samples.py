@@ -34,14 +34,14 @@ async def held_by(store: Store, heed: Heed = unheard, *, lease_ms: int = LONG_LE
     return await store.renew()
 
 
-def run_id(number: int) -> str:
-    """Ascending with `number`, shaped like the real ones."""
-    return f"018bcfe5-{number:04x}-7000-8000-000000000000"
+def run_id(number: int, end: int = 0) -> str:
+    """Ascending with `number`, shaped like the real ones; `end` is its last byte, and so says its partition."""
+    return f"018bcfe5-{number:04x}-7000-8000-0000000000{end:02x}"
 
 
-def run_row(number: int, **changes: Json) -> RunRow:
+def run_row(number: int, end: int = 0, **changes: Json) -> RunRow:
     plain: dict[str, Json] = {
-        "id": run_id(number),
+        "id": run_id(number, end),
         "namespace": "default",
         "name": "demo",
         "version": "1.0.0",
@@ -52,10 +52,12 @@ def run_row(number: int, **changes: Json) -> RunRow:
     return RunRow(**plain | changes)
 
 
-def turn(number: int, version: int = 1, *, run: dict[str, Json] | None = None, **changes: Json) -> RunCommit:
+def turn(
+    number: int, version: int = 1, *, end: int = 0, run: dict[str, Json] | None = None, **changes: Json
+) -> RunCommit:
     """The turn that leads run `number` to `version`, by one message."""
     plain: dict[str, Json] = {
-        "run": run_row(number, **(run or {})),
+        "run": run_row(number, end, **(run or {})),
         "expected_version": version - 1,
         "version": version,
         "state": b"state %d" % version,

@@ -137,6 +137,10 @@ async def subscriptions(
     return [Subscription(*row) for row in rows]
 
 
+async def subscriptions_of(session: Session, run_id: str) -> list[Subscription]:
+    return [Subscription(*row) for row in await session.fetch("subscriptions_of", run_id)]
+
+
 async def subscription_topics(session: Session) -> list[str]:
     return [row[0] for row in await session.fetch("subscription_topics")]
 

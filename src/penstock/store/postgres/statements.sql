@@ -351,6 +351,9 @@ JOIN subscriptions ON subscriptions.topic = lookup.topic AND subscriptions.key =
     AND subscriptions.partition = ANY ($3::smallint[])
 ORDER BY place, subscriptions.run_id, entry, filter
 
+-- name: subscriptions_of
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE run_id = $1 ORDER BY entry, filter
+
 -- name: subscription_topics
 -- Hops from topic to topic over the index instead of reading every subscription.
 WITH RECURSIVE topics (topic) AS (

@@ -131,8 +131,9 @@ class PostgresStore(Connected):
     async def routed_until(self) -> int:
         return await self._read(lambda s: reads.routed_until(s, self._members.held))
 
-    async def keep_routed(self, seq: int) -> None:
-        await self._write(lambda s: events.keep_routed(s, seq, s.held))
+    async def keep_routed(self, seq: int, partitions: Collection[int] | None = None) -> None:
+        asked = None if partitions is None else frozenset(partitions)
+        await self._write(lambda s: events.keep_routed(s, seq, s.held if asked is None else s.held & asked))
 
     async def events_since(
         self,
@@ -169,6 +170,9 @@ class PostgresStore(Connected):
 
     async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
         return await self._read(lambda s: reads.subscriptions(s, lookups, self._members.held))
+
+    async def subscriptions_of(self, run_id: str) -> list[Subscription]:
+        return await self._read(lambda s: reads.subscriptions_of(s, run_id))
 
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
