@@ -53,7 +53,7 @@ bench: $(VENV)/.dev bench/.venv/.peers ## measure Penstock beside its peers and 
 	@$(BIN)/python -m bench $(BENCH)
 
 bench-size: $(VENV)/.dev ## measure Penstock with up to a million parked runs, in half an hour
-	@$(BIN)/python -m bench --works W8a,W8b,W8c --subjects penstock,penstock-pg --rounds 1 --full --large \
+	@$(BIN)/python -m bench --works W8a,W8b,W8c,W8d --subjects penstock,penstock-pg --rounds 1 --full --large \
 		--name results-size $(BENCH)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs the network)

@@ -30,6 +30,7 @@ SIZE_TITLES: Final = {
     "W8a": "runs that wait, by how many they are: what each costs, and what everything else costs among them",
     "W8b": "one run, by the steps that it has behind it: what one more step takes",
     "W8c": "five steps, by the data that each of them returns, 10 runs at once",
+    "W8d": "events that came before their listeners, by how many are kept: a run that finds its own among them",
     "W9a": "five steps that do nothing, 100 runs at once, by the engine processes that share one PostgreSQL database",
     "W9b": "three HTTP calls, started over HTTP, 100 runs at once, by the servers that share one PostgreSQL database",
 }
@@ -39,6 +40,7 @@ SIZES: Final = {
     "W8a": (1_000, 10_000, 100_000),
     "W8b": (100, 1_000, 10_000, 100_000),
     "W8c": (1_000, 10_000, 100_000, 250_000),
+    "W8d": (100, 1_000, 10_000),
     "W9a": (1, 2),
     "W9b": (1, 2),
 }
@@ -60,6 +62,7 @@ COMPARED: Final = {
     ),
     "W8b": ("one more step p50 ms", "one more step mean ms"),
     "W8c": ("steps/s", "CPU µs/step", "written/data"),
+    "W8d": ("events taken in/s", "start to end p50 ms", "CPU ms/run"),
     "W9a": ("runs/s", "alone p50 ms"),
     "W9b": ("runs/s", "alone p50 ms"),
 }

@@ -11,12 +11,14 @@ from typing import Final
 
 from bench.spent import Spent, resident_kb
 from bench.subjects.contract import STEPS
-from bench.subjects.penstock_engine import PenstockEngine, chain, document
+from bench.subjects.penstock_engine import PenstockEngine, chain, document, event
 from bench.works import Figures, Sizes, each, quantile
 from penstock.model.json_value import Json
 
 ID_WIDTH: Final = 48
 WARM_STEPS: Final = 50
+EVENTS_AT_ONCE: Final = 500
+LONG_LIVED: Final[dict[str, Json]] = {"penstockttl": 3_600}
 PAYLOAD_AT_ONCE: Final = 10
 SHORT_LIVED: Final[dict[str, Json]] = {"penstockttl": 0}
 """They wait for nobody: how the events of one size meet the listeners of the next is another question."""
@@ -156,6 +158,26 @@ def _gaps(stamps: list[float]) -> list[float]:
     return [after - before for before, after in pairwise(stamps)]
 
 
+async def kept_events(subject: PenstockEngine, sizes: Sizes) -> Figures:
+    """W8d: the events are there first, all of one type; then runs begin to listen, each for one of them."""
+    await subject.open("W8a")
+    began = time.perf_counter()
+    for first in range(0, sizes.size, EVENTS_AT_ONCE):
+        numbers = range(first, min(first + EVENTS_AT_ONCE, sizes.size))
+        await subject.engine.publish(*({**event(str(number), number), **LONG_LIVED} for number in numbers))
+    figures = {"kept": sizes.size, "events taken in/s": sizes.size / (time.perf_counter() - began)}
+    spent = await Spent.begin(subject)
+    took: list[float] = []
+    for number in _spread(sizes.size, min(sizes.size, sizes.window)):
+        began = time.perf_counter()
+        assert await subject.result(await subject.start("W8a", number)) == number
+        took.append(time.perf_counter() - began)
+    figures["start to end p50 ms"] = quantile(took, 0.50) * 1_000
+    figures["start to end p99 ms"] = quantile(took, 0.99) * 1_000
+    figures["CPU ms/run"] = (await spent.each(len(took), 1))["CPU ms/run"]
+    return figures | {name.replace("/step", "/run"): value for name, value in spent.counted(len(took)).items()}
+
+
 async def payload(subject: PenstockEngine, sizes: Sizes) -> Figures:
     """W8c: the five steps of W1, each of which returns other data of one size."""
 
@@ -193,3 +215,6 @@ async def payload(subject: PenstockEngine, sizes: Sizes) -> Figures:
         "written/data": written * 1_024 / sizes.size,
         "KB kept/step": figures["KB kept/run"] / STEPS["W1"],
     }
+
+
+IN_ONE_PROCESS: Final = {"W8b": history, "W8c": payload, "W8d": kept_events}

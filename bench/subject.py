@@ -90,7 +90,7 @@ async def sized(name: str, work: str, setup: Setup, sizes: Sizes, life: int) -> 
     if work == "W8a":
         figures = await (size_works.park if life == 1 else size_works.among)(subject, setup.directory, sizes)
     else:
-        figures = await (size_works.history if work == "W8b" else size_works.payload)(subject, sizes)
+        figures = await size_works.IN_ONE_PROCESS[work](subject, sizes)
     say(figures=figures, version=subject.version())
     await subject.close()
 

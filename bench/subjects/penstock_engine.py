@@ -34,6 +34,11 @@ def one_event() -> list[Json]:
     return [{"go": {"listen": {"to": {"one": wanted}}}}]
 
 
+def event(name: str, number: int) -> dict[str, Json]:
+    """What the run of that number waits for."""
+    return {"specversion": "1.0", "id": name, "source": "/bench", "type": "bench.go", "data": {"n": number}}
+
+
 def fork(branches: int) -> list[Json]:
     return [{"all": {"fork": {"branches": [{f"b{number}": {"call": "noop"}} for number in range(branches)]}}}]
 
@@ -98,8 +103,7 @@ class PenstockEngine:
         return output["late"] - self._setup.timer_seconds if "late" in output else output["n"]
 
     async def signal(self, handle: str, number: int, more: Mapping[str, Json] = NOTHING_MORE) -> None:
-        event: dict[str, Json] = {"specversion": "1.0", "id": handle, "source": "/bench", "type": "bench.go"}
-        await self._engine.publish({**event, **more, "data": {"n": number}})
+        await self._engine.publish({**event(handle, number), **more})
 
     async def _step(self, given: dict[str, int]) -> dict[str, int]:
         step = given.get("step", 0) + 1

@@ -62,7 +62,10 @@ async def test_runs_are_parked_in_one_process_and_woken_in_the_next(tmp_path: Pa
     assert second["event to end p50 ms"] > 0 < second["KB kept/parked run"]
 
 
-@pytest.mark.parametrize(("work", "size", "figure"), [("W8b", 60, "one more step p50 ms"), ("W8c", 500, "steps/s")])
+@pytest.mark.parametrize(
+    ("work", "size", "figure"),
+    [("W8b", 60, "one more step p50 ms"), ("W8c", 500, "steps/s"), ("W8d", 30, "CPU ms/run")],
+)
 async def test_a_step_is_measured_by_size(work: str, size: int, figure: str, tmp_path: Path) -> None:
     assert (await done("penstock", work, tmp_path, size=size))[figure] > 0
 
