@@ -33,7 +33,7 @@ async def until_routed(engine: Engine) -> None:
     """Returns once every event has been offered to those who listened."""
     with engine._parts.watching.events() as came:
         async with asyncio.timeout(20):
-            while await engine._parts.store.unrouted_events(1):
+            while await engine._parts.store.events_after(engine._parts.router.cursor, 1):
                 came.clear()
                 await asyncio.wait([asyncio.ensure_future(came.wait())], timeout=0.01)
 

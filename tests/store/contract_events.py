@@ -3,7 +3,7 @@
 import asyncio
 
 from penstock.store import Store
-from penstock.store.rows import EventRow
+from penstock.store.rows import Delivery, EventRow
 from tests.store.samples import BEGAN, committed, event, run_id, subscription, turn
 
 
@@ -35,38 +35,63 @@ class EventContract:
         one, two = await store.commit(turns)
         assert ids(list(committed([one]).events)) == ["a"]
         assert ids(list(committed([two]).events)) == ["b"]
-        assert ids(await store.unrouted_events(9)) == ["known", "a", "b"]
+        assert ids(await store.events_after(0, 9)) == ["known", "a", "b"]
 
     async def test_an_event_comes_to_a_run_once(self, store: Store) -> None:
         (a,) = await put(store, event("a"))
-        first = await store.deliver(a.seq, [(run_id(1), b"m1")], routed=False)
-        again = await store.deliver(a.seq, [(run_id(2), b"m2"), (run_id(1), b"m1"), (run_id(2), b"m3")], routed=True)
+        first = await store.deliver([Delivery(a.seq, run_id(1), b"m1")])
+        again = await store.deliver(
+            [Delivery(a.seq, run_id(2), b"m2"), Delivery(a.seq, run_id(1), b"m1"), Delivery(a.seq, run_id(2), b"m3")]
+        )
         assert [(row.run_id, row.body) for row in first] == [(run_id(1), b"m1")]
         assert [(row.run_id, row.body) for row in again] == [(run_id(2), b"m2")]
         assert await store.inbox(0, 9) == first + again
 
+    async def test_many_events_are_delivered_in_the_order_of_the_call(self, store: Store) -> None:
+        rows = await put(store, *(event(f"e{n}") for n in range(50)))
+        await store.deliver([Delivery(rows[7].seq, run_id(1), b"before")])
+        deliveries = [Delivery(row.seq, run_id(n), b"%d %d" % (row.seq, n)) for row in rows for n in (3, 1, 2)]
+        delivered = await store.deliver(deliveries)
+        expected = [d for d in deliveries if (d.event_seq, d.run_id) != (rows[7].seq, run_id(1))]
+        assert [(row.run_id, row.body) for row in delivered] == [(d.run_id, d.body) for d in expected]
+        assert (await store.inbox(0, 999))[1:] == delivered
+        assert [row.seq for row in delivered] == sorted(row.seq for row in delivered)
+
+    async def test_nothing_is_delivered_for_nothing(self, store: Store) -> None:
+        assert await store.deliver([]) == []
+
     async def test_an_event_comes_once_even_after_its_message_is_consumed(self, store: Store) -> None:
         (a,) = await put(store, event("a"))
-        (row,) = await store.deliver(a.seq, [(run_id(1), b"m")], routed=True)
+        (row,) = await store.deliver([Delivery(a.seq, run_id(1), b"m")])
         await store.commit([turn(1, consumed=(row.seq,))])
-        assert await store.deliver(a.seq, [(run_id(1), b"m")], routed=True) == []
+        assert await store.deliver([Delivery(a.seq, run_id(1), b"m")]) == []
 
     async def test_deliveries_at_the_same_time_make_one_message(self, store: Store) -> None:
         (a,) = await put(store, event("a"))
-        await asyncio.gather(*(store.deliver(a.seq, [(run_id(1), b"m")], routed=True) for _ in range(8)))
+        await asyncio.gather(*(store.deliver([Delivery(a.seq, run_id(1), b"m")]) for _ in range(8)))
         assert len(await store.inbox(0, 9)) == 1
 
     async def test_an_event_goes_to_many_runs(self, store: Store) -> None:
         (a,) = await put(store, event("a"))
-        rows = await store.deliver(a.seq, [(run_id(n), b"%d" % n) for n in range(150)], routed=True)
+        rows = await store.deliver([Delivery(a.seq, run_id(n), b"%d" % n) for n in range(150)])
         assert [row.run_id for row in rows] == [run_id(n) for n in range(150)]
 
-    async def test_events_are_unrouted_until_a_delivery_says_so(self, store: Store) -> None:
-        a, b, c = await put(store, event("a"), event("b"), event("c"))
-        assert await store.unrouted_events(2) == [a, b]
-        await store.deliver(a.seq, [(run_id(1), b"m")], routed=False)
-        await store.deliver(b.seq, [], routed=True)
-        assert await store.unrouted_events(9) == [a, c]
+    async def test_events_are_read_on_from_a_number(self, store: Store) -> None:
+        a, b, c = await put(store, event("a", expires_at=BEGAN - 1), event("b"), event("c", type="x"))
+        assert await store.events_after(0, 2) == [a, b]
+        assert await store.events_after(a.seq, 9) == [b, c]
+        assert await store.events_after(c.seq, 9) == []
+
+    async def test_what_was_routed_is_kept_and_never_goes_back(self, store: Store) -> None:
+        assert await store.routed_until() == 0
+        _, b, c = await put(store, event("a"), event("b"), event("c"))
+        assert await store.routed_until() == 0
+        await store.keep_routed(b.seq)
+        assert await store.routed_until() == b.seq
+        await store.keep_routed(b.seq - 1)
+        assert await store.routed_until() == b.seq
+        await store.keep_routed(c.seq)
+        assert await store.routed_until() == c.seq
 
     async def test_late_listeners_see_what_has_not_expired(self, store: Store) -> None:
         a, b, c = await put(
@@ -82,20 +107,21 @@ class EventContract:
         assert await store.events_since(now=BEGAN, type=None, after_seq=0, limit=1) == [a]
 
     async def test_expired_events_go_when_they_are_routed(self, store: Store) -> None:
-        a, b, _, d = await put(
+        rows = await put(
             store,
             event("a", expires_at=BEGAN + 10),
             event("b", expires_at=BEGAN + 20),
             event("c", expires_at=BEGAN + 10),
             event("d", expires_at=BEGAN + 10),
         )
-        for row in (a, b, d):
-            await store.deliver(row.seq, [(run_id(1), b"m")], routed=True)
+        await store.deliver([Delivery(row.seq, run_id(1), b"m") for row in rows])
+        assert await store.expire_events(BEGAN + 10, 9) == 0
+        await store.keep_routed(rows[2].seq)
         assert await store.expire_events(BEGAN + 9, 9) == 0
         assert await store.expire_events(BEGAN + 10, 1) == 1
         assert await store.expire_events(BEGAN + 10, 9) == 1
-        assert ids(await store.list_events(limit=9)) == ["c", "b"]
-        assert ids(await store.list_events(run=run_id(1), limit=9)) == ["b"]
+        assert ids(await store.list_events(limit=9)) == ["d", "b"]
+        assert ids(await store.list_events(run=run_id(1), limit=9)) == ["b", "d"]
 
     async def test_events_list_newest_first_by_filters(self, store: Store) -> None:
         a, b, c, d = await put(
@@ -105,7 +131,7 @@ class EventContract:
             event("c", source="/x", type="x"),
             event("d"),
         )
-        await store.deliver(b.seq, [(run_id(1), b"m")], routed=True)
+        await store.deliver([Delivery(b.seq, run_id(1), b"m")])
         assert await store.list_events(limit=9) == [d, c, b, a]
         assert await store.list_events(limit=2, beyond=d.seq) == [c, b]
         assert await store.list_events(type="x", limit=9) == [c, b]
@@ -116,7 +142,7 @@ class EventContract:
         a, b, _, d = await put(
             store, event("a", run_id=run_id(1)), event("b", type="x"), event("c"), event("d", run_id=run_id(1))
         )
-        await store.deliver(b.seq, [(run_id(1), b"m")], routed=True)
+        await store.deliver([Delivery(b.seq, run_id(1), b"m")])
         assert await store.list_events(run=run_id(1), limit=9) == [a, b, d]
         assert await store.list_events(run=run_id(1), type="x", limit=9) == [b]
         assert await store.list_events(run=run_id(1), beyond=a.seq, limit=1) == [b]

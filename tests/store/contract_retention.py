@@ -2,7 +2,7 @@
 
 from penstock.model.json_value import Json
 from penstock.store import Store
-from penstock.store.rows import RunCommit, StartKey
+from penstock.store.rows import Delivery, RunCommit, StartKey
 from tests.store.samples import BEGAN, event, run_id, turn
 
 FOREVER = 2**53
@@ -82,7 +82,7 @@ class RetentionContract:
         await store.commit([over(1, 1, labels={"a": "b"}), over(2, 2)], [key])
         (stored,) = await store.put_events([event("e")])
         assert stored is not None
-        await store.deliver(stored.seq, [(run_id(1), b"m")], routed=True)
+        await store.deliver([Delivery(stored.seq, run_id(1), b"m")])
         assert await store.delete_runs(await ended(store, keep=1)) == 1
         assert await ended(store) == [run_id(2)]
         assert await store.start_key("default", "demo", "k") is None

@@ -35,7 +35,7 @@ class TurnContract:
         assert await store.commit([stale]) == [Stale()]
         assert [row.seq for row in await store.journal(run_id(1), 0, 10)] == [1, 2]
         assert await store.inbox(0, 10) == []
-        assert await store.unrouted_events(10) == []
+        assert await store.events_after(0, 10) == []
         assert await store.load_values(run_id(1), [b"d"]) == {}
 
     async def test_creating_a_run_that_exists_is_stale(self, store: Store) -> None:

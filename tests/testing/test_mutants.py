@@ -23,12 +23,13 @@ from penstock.runtime import opened, recovery, turns
 from penstock.runtime.aftermath import Aftermath
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.events import Router
+from penstock.runtime.held_events import HeldEvents
 from penstock.runtime.inbox import Inbox
 from penstock.runtime.listeners import Listeners
 from penstock.runtime.parts import Parts
 from penstock.runtime.turn import Turn
 from penstock.runtime.turn_commit import Prepared
-from penstock.store.rows import Committed, EventRow
+from penstock.store.rows import Committed, EventRow, Subscription
 from penstock.store.sqlite import events, writer
 from penstock.store.sqlite.session import Session
 from penstock.store.statements import Statements, load_statements
@@ -80,8 +81,7 @@ def deliveries_twice(patch: Patch) -> None:
     """A run may get an event that it has had."""
     _statements(
         patch,
-        delivered_runs=("event_seq = ?", "event_seq = -?"),
-        insert_deliveries=("INSERT INTO", "INSERT OR IGNORE INTO"),
+        insert_deliveries=("DO NOTHING", "DO UPDATE SET run_id = excluded.run_id"),
     )
 
 
@@ -111,7 +111,7 @@ def answers_for_anyone(patch: Patch) -> None:
 
 
 def listeners_do_not_look_back(patch: Patch) -> None:
-    patch.setattr(Router, "may_have", lambda self, subscribe: [])
+    patch.setattr(Router, "may_have", lambda self, new: [])
 
 
 def no_look_back_after_a_crash(patch: Patch) -> None:
@@ -124,10 +124,10 @@ def no_look_back_after_a_crash(patch: Patch) -> None:
 def events_do_not_find_listeners_again(patch: Patch) -> None:
     """Events that no listener was there for when they were delivered are not offered again."""
 
-    async def none(self: Router, run_id: str) -> None:
+    async def none(self: HeldEvents, run_id: str) -> None:
         """Nothing."""
 
-    patch.setattr(Router, "offer_held", none)
+    patch.setattr(HeldEvents, "offer", none)
 
 
 def timers_before_the_inbox(patch: Patch) -> None:
@@ -187,10 +187,10 @@ def recovery_reads_once(patch: Patch) -> None:
 
 
 def failed_look_backs_are_forgotten(patch: Patch) -> None:
-    async def look_back(self: Router, run_id: str, topics: Sequence[EventTopic]) -> None:
+    async def look_back(self: Router, run_id: str, new: Sequence[Subscription]) -> None:
         with suppress(InfrastructureError):
-            for type_ in {topic.type: None for topic in topics}:
-                await self._look_back(run_id, type_, [topic for topic in topics if topic.type == type_])
+            await self._back.offer(new)
+        self._settling.end(run_id)
 
     patch.setattr(Router, "look_back", look_back)
 

@@ -3,7 +3,7 @@
 Nothing here is durable and all of it can be made again from the store, so a crash at any point loses nothing.
 """
 
-from penstock.kernel.commands import CancelCall, Invoke, Subscribe
+from penstock.kernel.commands import CancelCall, Invoke
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.events import Router
 from penstock.runtime.inbox import Inbox
@@ -65,14 +65,15 @@ class Aftermath:
         if not state.runnable:
             assert prepared.commit is not None
             self._timers.note(turn.run_id, prepared.commit.run.next_at)
+        if state.ended:
+            self._router.ended(turn.run_id)
         self._watching.moved(state)
 
     def _look_back(self, prepared: Prepared) -> None:
         if prepared.writes is None or not prepared.writes.subscribe:
             return
-        subscribed = [command for command in prepared.turn.commands if isinstance(command, Subscribe)]
-        if topics := self._router.may_have(subscribed):
-            self._turns.spawn(self._router.look_back(prepared.turn.run_id, topics))
+        if new := self._router.may_have(list(prepared.writes.subscribe.values())):
+            self._turns.spawn(self._router.look_back(prepared.turn.run_id, new))
         else:
             self._router.settled(prepared.turn.run_id)
 

@@ -104,8 +104,8 @@ class Endings:
         self._aftermath.committed(prepared, outcome)
         self._answer(prepared)
         if state.ended:
-            dropped = self._boxes.release_held(turn.run_id) + self._boxes.release_poisoned(turn.run_id)
-            self.discard(dropped)
+            self.discard(turn.held)
+            self.discard(self._boxes.release_held(turn.run_id) + self._boxes.release_poisoned(turn.run_id))
         else:
             self._hold(turn, anew=bool(prepared.writes and prepared.writes.subscribe))
         if any(isinstance(item.message, ResumeRequested) and not stale for item, stale in turn.settled):

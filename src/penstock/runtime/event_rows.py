@@ -1,4 +1,4 @@
-"""From a structured CloudEvent to the row that the store keeps."""
+"""From a structured CloudEvent to the row that the store keeps, and back."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from penstock.model.json_value import Json
 from penstock.store.rows import EventRow
 
 _encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 def event_row(event: dict[str, Json], at: int, run_id: str = "") -> EventRow:
@@ -23,3 +24,8 @@ def event_row(event: dict[str, Json], at: int, run_id: str = "") -> EventRow:
         body=_encode(event),
         run_id=run_id,
     )
+
+
+def event_of(row: EventRow) -> dict[str, Json]:
+    """The structured CloudEvent of a row."""
+    return _decode(row.body)

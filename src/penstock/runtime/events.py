@@ -2,41 +2,43 @@
 
 Events and listeners cannot miss each other. A turn makes its filters known before it commits, and looks back over
 kept events after; the router reads the store's events after their commit and the store's listeners after that.
-Whichever commits later sees the other, and the store gives one event to one run at most once. A look back that
-a crash or a failure cut short is made up for by offering every kept event once more.
+Whichever commits later sees the other, and the store gives one event to one run at most. So routing an event again
+does no harm: the cursor is kept in the store now and then only, and a look back that a crash or a failure cut short
+is made up for by offering every kept event once more.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
-import msgspec
 import structlog
 
 from penstock.errors import InfrastructureError
-from penstock.kernel.commands import Subscribe
-from penstock.kernel.messages import EventArrived, EventMatch
 from penstock.kernel.topics import EventTopic
-from penstock.kernel.values import Value
-from penstock.model.json_value import Json
-from penstock.model.limits import COMMIT_BACKOFF_MS, LOOK_BACK_WAIT_MS, MAX_EVENTS_PER_ROUTING, MAX_LOOK_BACK_EVENTS
+from penstock.model.limits import COMMIT_BACKOFF_MS, KEEP_ROUTED_MS, MAX_EVENTS_PER_ROUTING, MAX_ROUTING_BYTES
 from penstock.runtime.clock import Clock
-from penstock.runtime.envelopes import pack_message
+from penstock.runtime.delivering import Delivering, Finding
+from penstock.runtime.event_rows import event_of
+from penstock.runtime.held_events import HeldEvents
 from penstock.runtime.inbox import Inbox
+from penstock.runtime.kept_events import KeptEvents
 from penstock.runtime.listeners import Listeners
-from penstock.runtime.mail import Queued
-from penstock.runtime.matching import Matching, Wanted
+from penstock.runtime.look_back import LookBack
+from penstock.runtime.matching import Found, Matching, Offer
 from penstock.runtime.metrics import Metrics
+from penstock.runtime.settling import Settling
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
 from penstock.store.protocol import Store
-from penstock.store.rows import EventRow
-
-_Found = dict[str, tuple[EventMatch, ...]]
+from penstock.store.rows import EventRow, Subscription
+from penstock.store.shares import EVERY_PARTITION
 
 
 class Router:
-    """One task routes, so that the order of ingestion is the order of delivery."""
+    """One task routes, so that the order of ingestion is the order of delivery.
+
+    `owns` says whose listeners are served. It must not say yes to runs of a partition before `gained` is called for
+    it, nor after `lost`: the cursor is kept for what it says yes to.
+    """
 
     def __init__(
         self,
@@ -50,54 +52,68 @@ class Router:
         metrics: Metrics,
         watching: Watching,
         log: structlog.stdlib.BoundLogger,
+        owns: Callable[[str], bool],
     ) -> None:
         self._store = store
         self._listeners = listeners
         self._matching = matching
         self._inbox = inbox
         self._turns = turns
-        self._clock = clock
         self._metrics = metrics
         self._watching = watching
         self._log = log
+        self._owns = owns
+        self._kept = KeptEvents(store, clock)
+        self._clock = clock
+        self._delivering = Delivering(store, inbox, clock)
+        self._settling = Settling(log)
+        self._back = LookBack(
+            kept=self._kept, matching=matching, listeners=listeners, delivering=self._delivering, clock=clock
+        )
+        self._held = HeldEvents(store=store, listeners=listeners, matching=matching, turns=turns, clock=clock, log=log)
         self._some = asyncio.Event()
-        self._settling: dict[str, int] = {}
-        """Runs whose new listeners have not looked back yet."""
-        self._some_settled = asyncio.Event()
-        self._expiry: dict[str, int] = {}
-        self._known_since = False
+        self._cursor = 0
+        self._cursor_kept = 0
+        self._kept_at = 0
+        self._gained = True
+        """Whether there are partitions that are not begun with."""
         self._offer_kept = True
         """Whether some look back may not have come to its end."""
 
-    def notice(self, rows: Sequence[EventRow]) -> None:
-        """Events were committed."""
-        self._keep_in_mind(rows)
-        if rows:
-            self._some.set()
-            self._watching.event_came()
+    @property
+    def cursor(self) -> int:
+        """Every event up to this one was brought to those who listen."""
+        return self._cursor
 
-    def _keep_in_mind(self, rows: Sequence[EventRow]) -> None:
-        """Until when an event of each type may be kept: looking back is spared where none is."""
-        for row in rows:
-            self._expiry[row.type] = max(row.expires_at, self._expiry.get(row.type, 0))
+    def notice(self, rows: Sequence[EventRow]) -> None:
+        """Events were committed; with no rows: they may have been, elsewhere."""
+        self._some.set()
+        self._watching.event_came()
 
     def look_again(self) -> None:
         """There may be events that nobody noticed."""
-        self._known_since = False
+        self._some.set()
+
+    async def start(self) -> None:
+        """Learns the filters that somebody listens with and where routing stood, and goes on from there."""
+        await self._kept.load()
+        await self._begin()
         self._some.set()
 
     async def run(self) -> None:
         """Routes for ever. What fails because of the store is tried again."""
         while True:
-            await self._some.wait()
-            self._some.clear()
             try:
-                await self._remember()
+                await self._wait()
+                self._some.clear()
+                if self._gained:
+                    await self._begin()
                 await self._look_back_for_all()
-                while rows := await self._store.unrouted_events(MAX_EVENTS_PER_ROUTING):
-                    self._keep_in_mind(rows)
-                    for row in rows:
-                        await self._route(row)
+                while rows := await self._next_page():
+                    await self._route(rows)
+                    if self._gained:
+                        await self._begin()
+                        await self._look_back_for_all()
             except InfrastructureError as error:
                 self._log.warning("events wait", reason=str(error))
                 self._inbox.look_again()  # a delivery that failed may have been written
@@ -108,68 +124,113 @@ class Router:
                 await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
                 self._some.set()
 
-    async def _remember(self) -> None:
-        """Which types of events are still kept, so that looking back can be spared where nothing is."""
-        if self._known_since:
-            return
-        self._known_since = True
-        after = 0
-        while True:
-            rows = await self._store.events_since(
-                now=self._clock.now_ms(), type=None, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
-            )
-            self._keep_in_mind(rows)
-            if len(rows) < MAX_LOOK_BACK_EVENTS:
-                return
-            after = rows[-1].seq
+    async def _wait(self) -> None:
+        """Until there may be events; meanwhile keeps the cursor."""
+        while not self._some.is_set() and self._cursor > self._cursor_kept and not self._gained:
+            try:
+                async with asyncio.timeout(KEEP_ROUTED_MS / 1000):
+                    await self._some.wait()
+            except TimeoutError:
+                await self.keep()
+        await self._some.wait()
+
+    async def _begin(self) -> None:
+        """Begins with partitions that came: with their listeners, and at the event where whoever had them stood."""
+        self._gained = False
+        try:
+            self._listeners.begin_refresh()
+            await self._listeners.refresh(await self._store.subscription_topics())
+            self._cursor = self._cursor_kept = await self._store.routed_until()
+        except BaseException:
+            self._gained = True
+            raise
+
+    async def _next_page(self) -> list[EventRow]:
+        rows = await self._store.events_after(self._cursor, MAX_EVENTS_PER_ROUTING)
+        size = 0
+        for count, row in enumerate(rows):
+            size += len(row.body)
+            if count and size > MAX_ROUTING_BYTES:
+                return rows[:count]
+        return rows
+
+    async def _route(self, rows: Sequence[EventRow]) -> None:
+        self._kept.read(rows)
+        await self._bring(rows)
+        if not self._gained:
+            self._cursor = rows[-1].seq
+        self._metrics.events_routed.inc(len(rows))
+        if self._clock.now_ms() - self._kept_at >= KEEP_ROUTED_MS:
+            await self.keep()
+
+    async def _bring(self, rows: Sequence[EventRow]) -> None:
+        """Delivers events to those who listen. A run that looks back gets what it finds first, for that is older."""
+        waiting: list[Finding] = []
+        async for place, found in self._found(rows):
+            if self._settling.any_of(found):
+                await self._delivering.deliver(waiting)
+                waiting = []
+                await self._settling.wait(found)
+            if found:
+                waiting.append(Finding(rows[place], found))
+        await self._delivering.deliver(waiting)
+
+    async def _found(self, rows: Sequence[EventRow]) -> AsyncIterator[tuple[int, Found]]:
+        offers = [Offer(event, self._listeners.candidates(event)) for event in map(event_of, rows)]
+        done = 0
+        try:
+            async for place, found in self._matching.matches(offers):
+                yield place, found
+                done = place + 1
+        except InfrastructureError:
+            raise
+        except Exception as error:  # bulkhead: an event that cannot be matched goes to nobody, once
+            self._log.warning("events are matched one by one", exc_info=error)
+            for place in range(done, len(rows)):
+                yield place, await self._found_alone(rows[place], offers[place])
+
+    async def _found_alone(self, row: EventRow, offer: Offer) -> Found:
+        try:
+            return {run_id: one async for _, found in self._matching.matches([offer]) for run_id, one in found.items()}
+        except InfrastructureError:
+            raise
+        except Exception as error:  # bulkhead: as above
+            self._log.error("event cannot be matched", event_type=row.type, event_seq=row.seq, exc_info=error)
+            return {}
 
     async def _look_back_for_all(self) -> None:
         """Offers every kept event to all who listen: to runs that had it the store does not give it again."""
         if not self._offer_kept:
             return
         self._offer_kept = False
-        after, more = 0, True
         try:
-            while more:
-                rows = await self._store.events_since(
-                    now=self._clock.now_ms(), type=None, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
-                )
-                for row in rows:
-                    await self._offer(row, self._listeners.candidates(msgspec.json.decode(row.body)))
-                more = len(rows) == MAX_LOOK_BACK_EVENTS
-                after = rows[-1].seq if rows else after
-        except InfrastructureError:
+            async for rows in self._kept.pages(None, 0, self._kept.upto):
+                for start in range(0, len(rows), MAX_EVENTS_PER_ROUTING):
+                    await self._bring(rows[start : start + MAX_EVENTS_PER_ROUTING])
+        except BaseException:
             self._offer_kept = True
             raise
 
-    async def start(self) -> None:
-        """Learns the filters that somebody listens with, and routes what was not routed before."""
-        await self._listeners.refresh(await self._store.subscription_topics())
-        await self._remember()
+    # The cursor, and partitions that come and go
+
+    async def keep(self) -> None:
+        """Keeps in the store how far events were routed. Raises `InfrastructureError`."""
+        self._kept_at = self._clock.now_ms()
+        cursor = self._cursor
+        if self._gained or cursor <= self._cursor_kept:
+            return
+        # The store may hold partitions already that are not begun with here: their cursors are left alone.
+        await self._store.keep_routed(cursor, [one for one in EVERY_PARTITION if self._owns(f"{one:02x}")])
+        self._cursor_kept = max(self._cursor_kept, cursor)
+
+    def gained(self) -> None:
+        """Partitions came: their listeners are learnt, events from where they stood are routed, kept ones offered."""
+        self._gained = self._offer_kept = True
         self._some.set()
 
-    async def _route(self, row: EventRow) -> None:
-        event: dict[str, Json] = msgspec.json.decode(row.body)
-        try:
-            found = await self._matching.matches(event, self._listeners.candidates(event))
-        except InfrastructureError:
-            raise
-        except Exception as error:  # bulkhead: an event that cannot be matched goes to nobody, once
-            self._log.error("event cannot be matched", event_type=row.type, event_seq=row.seq, exc_info=error)
-            found = {}
-        if any(run_id in self._settling for run_id in found):
-            await self._settle(found)
-        await self._deliver(row, event, found, routed=True)
-        self._metrics.events_routed.inc()
-
-    async def _deliver(self, row: EventRow, event: Json, found: _Found, *, routed: bool) -> None:
-        value, now = Value(json=row.body), self._clock.now_ms()
-        messages = [
-            (run_id, pack_message(EventArrived(at=now, event=value, matches=matches), row.expires_at))
-            for run_id, matches in found.items()
-        ]
-        if messages or routed:
-            self._inbox.take(await self._store.deliver(row.seq, messages, routed=routed))
+    def lost(self, owns: Callable[[str], bool]) -> None:
+        """Runs are somebody else's now: all but what this says are forgotten."""
+        self._settling.keep_only(owns)
 
     # Listeners that come late
 
@@ -178,116 +239,44 @@ class Router:
 
         Until `settled`, newer events wait for the run: what it finds looking back is older and comes first.
         """
-        self._settling[run_id] = self._settling.get(run_id, 0) + 1
+        self._settling.begin(run_id)
         for topic in topics:
             self._listeners.add(topic)
 
     def settled(self, run_id: str) -> None:
         """The run has looked back, or had no reason to."""
-        left = self._settling.pop(run_id, 0) - 1
-        if left > 0:
-            self._settling[run_id] = left
-        self._some_settled.set()
+        self._settling.end(run_id)
 
-    async def _settle(self, run_ids: Iterable[str]) -> None:
-        """Waits, for a bounded time, until these runs have looked back."""
-        try:
-            async with asyncio.timeout(LOOK_BACK_WAIT_MS / 1000):
-                while any(run_id in self._settling for run_id in run_ids):
-                    self._some_settled.clear()
-                    await self._some_settled.wait()
-        except TimeoutError:
-            self._log.warning("an event goes before an older one: looking back takes too long")
+    def may_have(self, new: Sequence[Subscription]) -> list[Subscription]:
+        """Of these new listeners, those for which an event may be kept."""
+        return self._back.may_have(new)
 
-    def may_have(self, subscribe: Sequence[Subscribe]) -> list[EventTopic]:
-        """Of the filters of these listeners, those for which an event may be kept."""
-        topics = {name: self._listeners.topic(name) for name in dict.fromkeys(command.topic for command in subscribe)}
-        now = self._clock.now_ms()
-        latest = max(self._expiry.values(), default=0)
-        return [
-            topic
-            for topic in topics.values()
-            if topic and (latest if topic.type is None else self._expiry.get(topic.type, 0)) > now
-        ]
-
-    async def look_back(self, run_id: str, topics: Sequence[EventTopic]) -> None:
+    async def look_back(self, run_id: str, new: Sequence[Subscription]) -> None:
         """Offers kept events to the new listeners of a run."""
         try:
-            for type_ in {topic.type: None for topic in topics}:
-                await self._look_back(run_id, type_, [topic for topic in topics if topic.type == type_])
+            await self._back.offer(new)
         except InfrastructureError as error:
             self._log.warning("a look back waits", run_id=run_id, reason=str(error))
             self._inbox.look_again()  # a delivery that failed may have been written
             self._offer_kept = True
             self._some.set()
         finally:
-            self.settled(run_id)
-
-    async def _look_back(self, run_id: str, type_: str | None, topics: Sequence[EventTopic]) -> None:
-        after = 0
-        while True:
-            rows = await self._store.events_since(
-                now=self._clock.now_ms(), type=type_, after_seq=after, limit=MAX_LOOK_BACK_EVENTS
-            )
-            for row in rows:
-                await self._offer(row, topics, lambda listener: listener.run_id == run_id)
-            if len(rows) < MAX_LOOK_BACK_EVENTS:
-                return
-            after = rows[-1].seq
-
-    async def _offer(self, row: EventRow, topics: Sequence[EventTopic], wanted: Wanted | None = None) -> None:
-        event: dict[str, Json] = msgspec.json.decode(row.body)
-        found = await self._matching.matches(event, topics, wanted)
-        if found:
-            await self._deliver(row, event, found, routed=False)
-
-    # Events that were delivered before their listener was there
+            self._settling.end(run_id)
 
     async def offer_held(self, run_id: str) -> None:
         """Offers the events that a run did not take to those of its listeners that have not seen them."""
-        now = self._clock.now_ms()
-        items = self._turns.boxes.release_held(run_id)
-        self._turns.discard([item for item in items if item.expires_at <= now])
-        still: list[Queued] = []
-        left = deque(item for item in items if item.expires_at > now)
-        try:
-            while left:
-                again = await self._again(run_id, left[0])
-                item = left.popleft()
-                if again is None:
-                    still.append(item)
-                else:
-                    self._turns.boxes.add(run_id, again)
-        except InfrastructureError as error:
-            self._log.warning("held events wait", run_id=run_id, reason=str(error))
-            self._turns.spawn(self._offer_held_later(run_id))
-        finally:
-            self._turns.discard(self._turns.boxes.hold(run_id, [*still, *left]))
+        await self._held.offer(run_id)
 
-    async def _offer_held_later(self, run_id: str) -> None:
-        await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
-        await self.offer_held(run_id)
-
-    async def _again(self, run_id: str, item: Queued) -> Queued | None:
-        message = item.message
-        assert isinstance(message, EventArrived)
-        event: dict[str, Json] = message.event.data
-        seen = item.offered | {(match.entry, match.filter) for match in message.matches}
-        found = await self._matching.matches(
-            event,
-            self._listeners.candidates(event),
-            lambda row: row.run_id == run_id and (row.entry, row.filter) not in seen,
-        )
-        if run_id not in found:
-            return None
-        offered = EventArrived(at=message.at, event=message.event, matches=found[run_id])
-        return Queued(offered, item.inbox_seq, item.expires_at, offered=seen)
+    def ended(self, run_id: str) -> None:
+        """The run takes no event any more."""
+        self._held.ended(run_id)
 
     async def sweep(self) -> None:
         """Forgets filters that nobody listens with any more, and held events whose time has ended."""
         now = self._clock.now_ms()
-        self._expiry = {type_: until for type_, until in self._expiry.items() if until > now}
+        self._kept.forget_expired()
+        self._back.keys.forget_expired(now)
         self._listeners.begin_refresh()
         await self._listeners.refresh(await self._store.subscription_topics())
-        for run_id in self._turns.boxes.holding():
-            await self.offer_held(run_id)
+        await self._held.sweep()
+        await self.keep()

@@ -105,6 +105,8 @@ class Opened:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await parts.dispatch.stop(GRACE_MS)
         await parts.turns.stop(GRACE_MS)
+        with suppress(InfrastructureError):
+            await parts.router.keep()
         await self._shut(parts)
         self._log.info("stopped")
 

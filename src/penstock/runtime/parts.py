@@ -98,13 +98,14 @@ def assemble(
     router = Router(
         store=store,
         listeners=Listeners(programs),
-        matching=Matching(store, evaluator),
+        matching=Matching(store, evaluator, _everything),
         inbox=inbox,
         turns=turns,
         clock=clock,
         metrics=metrics,
         watching=watching,
         log=log,
+        owns=_everything,
     )
     dispatch = Dispatch(
         performer=edges.performer or HttpTools(client, directory, functions, threads),
@@ -141,3 +142,8 @@ def assemble(
         client=client,
         threads=threads,
     )
+
+
+def _everything(run_id: str) -> bool:
+    """An engine that shares its store with nobody owns every run."""
+    return True

@@ -12,6 +12,7 @@ from penstock.store.counters import StoreStatistics
 from penstock.store.notices import Heed, Notice
 from penstock.store.rows import (
     CommitOutcome,
+    Delivery,
     EventRow,
     InboxRow,
     JournalRow,
@@ -169,12 +170,24 @@ class Store(Protocol):
         """Stores events; None where (source, id) is there already."""
         ...
 
-    async def deliver(self, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool) -> list[InboxRow]:
-        """Puts one message per run into the inboxes unless that run has had this event; marks the event as routed."""
+    async def deliver(self, deliveries: Sequence[Delivery]) -> list[InboxRow]:
+        """Puts messages into inboxes, in this order: one for each event and run, for ever, the first if several name
+        the same two. Those for runs whose partition this node does not hold are left out."""
         ...
 
-    async def unrouted_events(self, limit: int) -> list[EventRow]:
-        """Events that no `deliver(routed=True)` has finished, in order of ingestion."""
+    async def events_after(self, seq: int, limit: int) -> list[EventRow]:
+        """Events beyond `seq` in the order of ingestion, whatever their time to live. None comes in below one that
+        was read: numbers are given in the order of commits."""
+        ...
+
+    async def routed_until(self) -> int:
+        """Up to which event all were brought to the listeners in the partitions that are held; without any, the
+        newest event."""
+        ...
+
+    async def keep_routed(self, seq: int, partitions: Collection[int] | None = None) -> None:
+        """Every event up to this one was brought to the listeners in these partitions, or in all that are held.
+        Never goes back, and says nothing of partitions that are not held."""
         ...
 
     async def events_since(
@@ -203,15 +216,21 @@ class Store(Protocol):
         ...
 
     async def expire_events(self, now: int, limit: int) -> int:
-        """Deletes routed events that nobody can ask for any more; returns how many."""
+        """Deletes events whose time to live ended by `now` and that were routed to every partition; returns how
+        many."""
         ...
 
     async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
-        """Those with (topic, key) in `lookups`; an index look-up each."""
+        """Those with (topic, key) in `lookups`, of runs in the partitions that are held; an index look-up each. In
+        the order of `lookups`, then by run, entry and filter."""
+        ...
+
+    async def subscriptions_of(self, run_id: str) -> list[Subscription]:
+        """Those of a run, by entry and filter."""
         ...
 
     async def subscription_topics(self) -> list[str]:
-        """Every topic that somebody listens to."""
+        """Every topic that somebody listens to, whoever holds the runs."""
         ...
 
     # Definitions

@@ -46,6 +46,14 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     """Given by the store: the order of ingestion."""
 
 
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way to a run that listens; `body` is the message for the run's inbox."""
+
+    event_seq: int
+    run_id: str
+    body: bytes
+
+
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC.
 

@@ -13,7 +13,7 @@ SELECT id, next_at FROM runs WHERE next_at IS NOT NULL
 SELECT id FROM runs WHERE calling
 
 -- name: unrouted_events
-SELECT seq, type FROM events WHERE routed = 0
+SELECT seq, type FROM events WHERE seq > (SELECT seq FROM routing)
 
 -- name: inbox_after
 SELECT seq, run_id, body FROM inbox WHERE seq > ? ORDER BY seq

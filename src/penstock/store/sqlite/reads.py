@@ -112,8 +112,12 @@ def ended_workflows(session: Session, after: tuple[str, str], limit: int) -> lis
     return session.execute("ended_workflows", parameters).fetchall()
 
 
-def unrouted_events(session: Session, limit: int) -> list[EventRow]:
-    return [EventRow(*row) for row in session.execute("unrouted_events", (limit,))]
+def events_after(session: Session, seq: int, limit: int) -> list[EventRow]:
+    return [EventRow(*row) for row in session.execute("events_after", (seq, limit))]
+
+
+def routed_until(session: Session) -> int:
+    return session.execute("routed_until").fetchone()[0]
 
 
 def events_since(session: Session, now: int, type: str | None, after_seq: int, limit: int) -> list[EventRow]:  # noqa: A002 - the contract's name
@@ -135,11 +139,14 @@ def list_events(session: Session, filters: Mapping[str, Json]) -> list[EventRow]
 
 
 def subscriptions(session: Session, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
-    return [
-        Subscription(*row)
-        for lookup in dict.fromkeys(lookups)
-        for row in session.execute("subscriptions", lookup).fetchall()
-    ]
+    places = {lookup: place for place, lookup in enumerate(dict.fromkeys(lookups))}
+    found = [Subscription(*row) for row in session.select_rows("subscriptions", list(places))]
+    # Each of the chunks goes along the index, in an order of its own.
+    return sorted(found, key=lambda one: (places[one.topic, one.key], one.run_id, one.entry, one.filter))
+
+
+def subscriptions_of(session: Session, run_id: str) -> list[Subscription]:
+    return [Subscription(*row) for row in session.execute("subscriptions_of", (run_id,))]
 
 
 def subscription_topics(session: Session) -> list[str]:

@@ -189,21 +189,22 @@ DELETE FROM deliveries WHERE run_id IN (SELECT value FROM json_each(?))
 SELECT source, id FROM events WHERE (source, id) IN (VALUES (?, ?) ...)
 
 -- name: insert_events
-INSERT INTO events (source, id, type, subject, at, expires_at, run_id, routed, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ...
-
--- name: delivered_runs
-SELECT run_id FROM deliveries WHERE event_seq = ? AND run_id IN (SELECT value FROM json_each(?))
+INSERT INTO events (source, id, type, subject, at, expires_at, run_id, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ...
 
 -- name: insert_deliveries
 INSERT INTO deliveries (event_seq, run_id) VALUES (?, ?) ...
+ON CONFLICT (event_seq, run_id) DO NOTHING
+RETURNING event_seq, run_id
 
--- name: mark_routed
-UPDATE events SET routed = 1 WHERE seq = ?
+-- name: events_after
+SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?
 
--- name: unrouted_events
-SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events INDEXED BY events_unrouted
-WHERE routed = 0 ORDER BY seq LIMIT ?
+-- name: routed_until
+SELECT seq FROM routing WHERE one = 1
+
+-- name: keep_routed
+UPDATE routing SET seq = :seq WHERE one = 1 AND seq < :seq
 
 -- name: events_since
 SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events
@@ -236,7 +237,8 @@ WHERE seq IN (SELECT seq FROM events INDEXED BY events_of_run WHERE run_id = :ru
 ORDER BY seq LIMIT :limit
 
 -- name: expired_events
-SELECT seq FROM events INDEXED BY events_expiring WHERE routed = 1 AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT seq FROM events INDEXED BY events_expiring
+WHERE expires_at <= ? AND seq <= (SELECT seq FROM routing WHERE one = 1) ORDER BY expires_at LIMIT ?
 
 -- name: delete_events
 DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))
@@ -245,8 +247,10 @@ DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))
 DELETE FROM deliveries WHERE event_seq IN (SELECT value FROM json_each(?))
 
 -- name: subscriptions
-SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE topic = ? AND key = ?
-ORDER BY run_id, entry, filter
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE (topic, key) IN (VALUES (?, ?) ...)
+
+-- name: subscriptions_of
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE run_id = ? ORDER BY entry, filter
 
 -- name: subscription_topics
 -- Hops from topic to topic over the index instead of reading every subscription.

@@ -15,6 +15,7 @@ from penstock.store.alone import Alone
 from penstock.store.counters import StoreCounters, StoreStatistics
 from penstock.store.rows import (
     CommitOutcome,
+    Delivery,
     EventRow,
     InboxRow,
     JournalRow,
@@ -177,11 +178,17 @@ class SqliteStore(Alone):
     async def put_events(self, new: Sequence[EventRow]) -> list[EventRow | None]:
         return await self._write(lambda s: events.insert_events(s, new))
 
-    async def deliver(self, event_seq: int, messages: Sequence[tuple[str, bytes]], *, routed: bool) -> list[InboxRow]:
-        return await self._write(lambda s: events.deliver(s, event_seq, messages, routed=routed))
+    async def deliver(self, deliveries: Sequence[Delivery]) -> list[InboxRow]:
+        return await self._write(lambda s: events.deliver(s, deliveries))
 
-    async def unrouted_events(self, limit: int) -> list[EventRow]:
-        return await self._read(lambda s: reads.unrouted_events(s, limit))
+    async def events_after(self, seq: int, limit: int) -> list[EventRow]:
+        return await self._read(lambda s: reads.events_after(s, seq, limit))
+
+    async def routed_until(self) -> int:
+        return await self._read(reads.routed_until)
+
+    async def keep_routed(self, seq: int, partitions: Collection[int] | None = None) -> None:
+        await self._write(lambda s: events.keep_routed(s, seq))
 
     async def events_since(
         self,
@@ -218,6 +225,9 @@ class SqliteStore(Alone):
 
     async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
         return await self._read(lambda s: reads.subscriptions(s, lookups))
+
+    async def subscriptions_of(self, run_id: str) -> list[Subscription]:
+        return await self._read(lambda s: reads.subscriptions_of(s, run_id))
 
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
