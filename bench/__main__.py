@@ -30,7 +30,15 @@ QUICK = Sizes()
 FULL = replace(QUICK, seconds=12.0, alone=300, waiting=2_000, forks=5, timers=2_000, timer_seconds=10)
 
 
-async def bench(arguments: argparse.Namespace, results: Results, postgres: str) -> None:
+@dataclass(frozen=True)
+class Postgres:
+    """The server of this bench; empty when there is none."""
+
+    url: str = ""
+    process: int = 0
+
+
+async def bench(arguments: argparse.Namespace, results: Results, postgres: Postgres) -> None:
     sizes = FULL if arguments.full else QUICK
     with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=arguments.directory) as scratch:
         async with started([sys.executable, "-m", "bench.http_service"], Path(scratch) / "service") as service:
@@ -38,7 +46,7 @@ async def bench(arguments: argparse.Namespace, results: Results, postgres: str) 
             for number in range(arguments.rounds):
                 for work in arguments.works.split(","):
                     for name in _order(arguments.subjects.split(","), number):
-                        if why := _missing(name, postgres) or reason(work, name, full=arguments.full):
+                        if why := _missing(name, postgres.url) or reason(work, name, full=arguments.full):
                             if why != ONE_ENGINE:
                                 results.skipped[work, name] = why
                         elif work in SIZE_TITLES:
@@ -53,7 +61,7 @@ class Session:
 
     arguments: argparse.Namespace
     results: Results
-    postgres: str
+    postgres: Postgres
     scratch: Path
     service: int
     sizes: Sizes
@@ -85,13 +93,13 @@ class Session:
         """An empty directory, and an empty database for who needs one; both are gone afterwards."""
         directory = self.scratch / f"{number}-{work}-{name}-{sizes.size}"
         directory.mkdir()
-        database = await _database(self.postgres, directory.name, self.results) if _needs_postgres(name) else ""
+        database = await _database(self.postgres.url, directory.name, self.results) if _needs_postgres(name) else ""
         try:
-            yield Place(name, work, directory, database, self.service, sizes)
+            yield Place(name, work, directory, database, self.service, sizes, self.postgres.process)
         finally:
             shutil.rmtree(directory)
             if database:
-                await _dropped(self.postgres, directory.name)
+                await _dropped(self.postgres.url, directory.name)
 
 
 async def _one(place: Place, number: int, results: Results) -> None:
@@ -129,20 +137,20 @@ def _missing(name: str, postgres: str) -> str:
 
 
 @contextmanager
-def _postgres(*, wanted: bool) -> Iterator[tuple[str, str]]:
-    """A server of its own, as it is set up by default, but with more connections; its URL and version, or nothing."""
+def _postgres(*, wanted: bool) -> Iterator[Postgres]:
+    """A server of its own, as it is set up by default, but with more connections."""
     with ExitStack() as stack:
-        url = found = ""
+        found = Postgres()
         if wanted:
             from tests.postgres_server import PostgresServer  # noqa: PLC0415 - how tests start one
 
             try:
                 server = PostgresServer("max_connections=300")
                 stack.callback(server.remove)
-                url, found = server.url, "PostgreSQL, default settings, 300 connections, over a socket"
+                found = Postgres(server.url, server.pid)
             except (AssertionError, OSError) as error:
                 print(f"without PostgreSQL: {error}", file=sys.stderr)
-        yield url, found
+        yield found
 
 
 async def _database(url: str, name: str, results: Results) -> str:
@@ -190,10 +198,10 @@ def measured(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as Ctrl-C does
     results = Results(machine=facts(), command="python -m bench " + " ".join(sys.argv[1:]))
     try:
-        with _postgres(wanted=any(map(_needs_postgres, arguments.subjects.split(",")))) as (url, found):
-            if found:
-                results.machine.append(("PostgreSQL", found))
-            asyncio.run(bench(arguments, results, url))
+        with _postgres(wanted=any(map(_needs_postgres, arguments.subjects.split(",")))) as postgres:
+            if postgres.url:
+                results.machine.append(("PostgreSQL", "default settings, 300 connections, over a socket"))
+            asyncio.run(bench(arguments, results, postgres))
     finally:
         write(results, arguments.out, arguments.name)
 

@@ -5,15 +5,17 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import penstock
 from bench.http_client import Client
 from bench.ports import free_port
-from bench.processes import LONGEST_SECONDS, Failed, Place, started
+from bench.processes import LONGEST_SECONDS, Failed, Place, Process, started
+from bench.spent import cpu_of, cpu_seconds, tree_cpu_of
 from bench.subjects.contract import STEPS, Crash, Setup
-from bench.works import Figures, closed_loop_of
+from bench.works import Figures, closed_loop_of, latency_alone, throughput
 
 UP = (sys.executable, "-m", "penstock", "up")
 LISTENING_SECONDS = 20.0
@@ -25,7 +27,7 @@ async def penstock_server(place: Place) -> tuple[Figures, str]:
     async with started(UP, place.directory / "errors", _settings(place, port)):
         client = Client(port)
         await _deployed(client, place, "W7")
-        figures = await _starts([client], "/api/v1/workflows/bench/w7/runs?wait=60", place, STEPS["W7"])
+        figures = await _starts(client, "/api/v1/workflows/bench/w7/runs?wait=60", place, STEPS["W7"])
         client.close()
     return figures, f"{penstock.__version__}, SQLite {sqlite3.sqlite_version}"
 
@@ -35,7 +37,7 @@ async def front(place: Place) -> tuple[Figures, str]:
     async with started(place.command(), place.directory / "errors") as process:
         said = await process.says()
         client = Client(int(str(said["port"])))
-        figures = await _starts([client], str(said["path"]), place, STEPS["W7"])
+        figures = await _starts(client, str(said["path"]), place, STEPS["W7"])
         client.close()
     return figures, str(said["version"])
 
@@ -44,27 +46,47 @@ async def several_nodes(place: Place) -> tuple[Figures, str]:
     """W9: `size` engine processes over one database, the load spread over all of them."""
     async with AsyncExitStack() as stack:
         if place.work == "W9a":
-            ports = [await _embedded_node(stack, place, number) for number in range(place.sizes.size)]
+            started_nodes = [await _embedded_node(stack, place, number) for number in range(place.sizes.size)]
             path, steps = "/", STEPS["W1"]
         else:
-            ports = [await _served_node(stack, place, number) for number in range(place.sizes.size)]
+            started_nodes = [await _served_node(stack, place, number) for number in range(place.sizes.size)]
             path, steps = "/api/v1/workflows/bench/w2/runs?wait=60", STEPS["W2"]
-        clients = [Client(port) for port in ports]
-        figures = await _starts(clients, path, place, steps)
+        nodes = [process.id for process, _ in started_nodes]
+        clients = [Client(port) for _, port in started_nodes]
+        async with asyncio.timeout(LONGEST_SECONDS):
+            figures = await _by_all_and_by_one(clients, path, place, steps, nodes)
         for client in clients:
             client.close()
-    return {"nodes": len(ports), **figures}, penstock.__version__
+    return {"nodes": len(nodes), **figures}, penstock.__version__
 
 
-async def _embedded_node(stack: AsyncExitStack, place: Place, number: int) -> int:
+async def _by_all_and_by_one(
+    clients: Sequence[Client], path: str, place: Place, steps: int, nodes: Sequence[int]
+) -> Figures:
+    """Starts through every node in turn, with what that costs whom; then through the first one alone."""
+    one = _starter(clients, path, steps)
+    await throughput(one, replace(place.sizes, seconds=place.sizes.seconds / 3))
+    figures, _ = await latency_alone(one, place.sizes)
+    before = [sum(map(cpu_of, nodes)), tree_cpu_of(place.postgres), cpu_seconds([])]
+    figures |= await throughput(one, place.sizes)
+    after = [sum(map(cpu_of, nodes)), tree_cpu_of(place.postgres), cpu_seconds([])]
+    names = ("CPU ms/run of the nodes", "CPU ms/run of PostgreSQL", "CPU ms/run of the load")
+    spent = [(late - early) / figures["runs"] * 1_000 for early, late in zip(before, after, strict=True)]
+    figures |= dict(zip(names, spent, strict=True))
+    figures["cores busy"] = sum(spent) * figures["runs/s"] / 1_000
+    by_one = await throughput(_starter(clients[:1], path, steps), place.sizes)
+    return {**figures, "runs/s when one node takes all starts": by_one["runs/s"]}
+
+
+async def _embedded_node(stack: AsyncExitStack, place: Place, number: int) -> tuple[Process, int]:
     directory = place.directory / f"node{number}"
     directory.mkdir()
     command = [*place.command(), f"--directory={directory}"]
     process = await stack.enter_async_context(started(command, directory / "errors"))
-    return int(str((await process.says())["port"]))
+    return process, int(str((await process.says())["port"]))
 
 
-async def _served_node(stack: AsyncExitStack, place: Place, number: int) -> int:
+async def _served_node(stack: AsyncExitStack, place: Place, number: int) -> tuple[Process, int]:
     directory = place.directory / f"node{number}"
     directory.mkdir()
     port = free_port()
@@ -76,7 +98,7 @@ async def _served_node(stack: AsyncExitStack, place: Place, number: int) -> int:
     except Failed:
         raise Failed(process.why()) from None
     client.close()
-    return port
+    return process, port
 
 
 def _settings(place: Place, port: int) -> dict[str, str]:
@@ -108,8 +130,13 @@ async def _deployed(client: Client, place: Place, work: str) -> None:
         return
 
 
-async def _starts(clients: Sequence[Client], path: str, place: Place, steps: int) -> Figures:
-    """Starts run by run, by the clients in turn, each of which waits for the output."""
+async def _starts(client: Client, path: str, place: Place, steps: int) -> Figures:
+    async with asyncio.timeout(LONGEST_SECONDS):
+        return await closed_loop_of(_starter([client], path, steps), place.sizes)
+
+
+def _starter(clients: Sequence[Client], path: str, steps: int) -> Callable[[], Awaitable[float]]:
+    """Starts one run after the other, by the clients in turn, and waits for its output."""
     numbers = iter(range(10**9))
 
     async def one() -> float:
@@ -121,5 +148,4 @@ async def _starts(clients: Sequence[Client], path: str, place: Place, steps: int
         assert (output["n"] if isinstance(output, dict) else output) == number + steps, body
         return time.perf_counter() - began
 
-    async with asyncio.timeout(LONGEST_SECONDS):
-        return await closed_loop_of(one, place.sizes)
+    return one

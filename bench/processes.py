@@ -38,6 +38,7 @@ class Place:
     database: str
     service: int
     sizes: Sizes
+    postgres: int = 0  # the process of the server, for what it spends
 
     @property
     def longest_seconds(self) -> float:
@@ -58,6 +59,10 @@ class Process:
         self._running = running
         self._errors = errors
         self._longest_seconds = longest_seconds
+
+    @property
+    def id(self) -> int:
+        return self._running.pid
 
     async def line(self) -> str:
         assert self._running.stdout is not None

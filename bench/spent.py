@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,12 +50,28 @@ class Spent:
 
 def cpu_seconds(others: Iterable[int]) -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime + sum(_cpu_of(process) for process in others)
+    return used.ru_utime + used.ru_stime + sum(map(cpu_of, others))
 
 
-def _cpu_of(process: int) -> float:
+def cpu_of(process: int) -> float:
+    return sum(_ticks(process)[:2]) / TICKS
+
+
+def tree_cpu_of(process: int) -> float:
+    """A process with its children, those that ended included; 0 for no process."""
+    if not process:
+        return 0.0
+    total = sum(_ticks(process))
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may have ended meanwhile
+            total += sum(_ticks(int(child))[:2])
+    return total / TICKS
+
+
+def _ticks(process: int) -> list[int]:
+    """Its own time as a program and in the kernel, then those of its children that ended."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return [int(field) for field in fields[11:15]]
 
 
 def resident_kb() -> float:
