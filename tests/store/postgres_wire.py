@@ -1,4 +1,5 @@
-"""A wire between the store and its server that can be cut at a statement: before it passes, or before its answer."""
+"""A wire between the store and its server that can be cut at a statement, before it passes or before its answer; and on
+which nothing may pass any more without anybody noticing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,6 +23,11 @@ class Wire:
         self.has_cut = asyncio.Event()
         self.url = ""
         self._relays: set[asyncio.Task[None]] = set()
+        self._silent: set[asyncio.Task[None]] = set()
+
+    def fall_silent(self) -> None:
+        """Nothing passes any more on the connections there are; new ones are as they were."""
+        self._silent |= self._relays
 
     def cut(self, statement: str, moment: Moment) -> None:
         self._statement, self._moment = statement.encode() + b"\0", moment
@@ -33,7 +39,7 @@ class Wire:
         self._relays.add(task)
         far_reader, far_writer = await _connect(self._server)
         try:
-            back = asyncio.create_task(self._pass_on(far_reader, writer))
+            back = asyncio.create_task(self._pass_on(far_reader, writer, task))
             await self._pass_statements(reader, far_writer, back)
             await asyncio.gather(back, return_exceptions=True)
         finally:
@@ -53,14 +59,18 @@ class Wire:
                     await far.drain()
                 self.has_cut.set()
                 return
-            far.write(data)
-            await far.drain()
+            if asyncio.current_task() not in self._silent:
+                far.write(data)
+                await far.drain()
         far.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, relay: "asyncio.Task[None]"
+    ) -> None:
         while data := await reader.read(_CHUNK):
-            writer.write(data)
-            await writer.drain()
+            if relay not in self._silent:
+                writer.write(data)
+                await writer.drain()
         writer.close()
 
 

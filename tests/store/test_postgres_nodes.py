@@ -19,11 +19,14 @@ from penstock.store.postgres.address import parse_address
 from penstock.store.postgres.migrate import load_migrations
 from penstock.store.rows import Committed, NotOwned, StartKey
 from penstock.store.shares import EVERY_PARTITION
+from penstock.store.statements import load_statements
 from tests.postgres_fixtures import without_schema
 from tests.store.postgres_faults import At, all_committed
-from tests.store.postgres_nodes import change_nodes, joined, let_time_pass, share
+from tests.store.postgres_nodes import PATIENCE_S, change_nodes, joined, let_time_pass, share
 from tests.store.samples import LONG_LEASE_MS, committed, held_by, run_id, turn
 from tests.store.test_sqlite import child_environment
+
+STATEMENTS = load_statements("penstock.store.postgres", "statements.sql")
 
 
 async def test_members_share_evenly_and_each_partition_has_one_holder(postgres_url: str) -> None:
@@ -250,6 +253,26 @@ async def test_renewing_does_not_wait_long_for_a_member_that_fell_silent_while_i
         assert len(shares.held) == 32
         await silent.close()
         assert (await a.renews_until(lambda shares: shares.engines == 1)).held == EVERY_PARTITION
+
+
+async def test_after_an_unknown_outcome_a_transaction_that_is_left_behind_is_waited_for(postgres_url: str) -> None:
+    left = await asyncpg.connect(without_schema(postgres_url))
+    async with joined(postgres_url) as store:
+        committed(await store.commit([turn(1)]))
+        await left.execute(f"SET search_path = {store._address.schema}; BEGIN")
+        await left.execute(STATEMENTS["fence"].replace("$1", f"'{store.id}'"))
+        assert store._writer is not None
+        settling = asyncio.create_task(store._writer._link.settle())
+        waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid)))"
+        async with asyncio.timeout(PATIENCE_S):
+            while not await left.fetchval(waits, left.get_server_pid()):  # noqa: ASYNC110 - only the server knows
+                await asyncio.sleep(0.01)
+        assert not settling.done()
+        assert len((await store.renew()).held) == 64
+        await left.execute("COMMIT")
+        await settling
+        committed(await store.commit([turn(1, 2)]))
+    await left.close()
 
 
 async def test_a_start_key_makes_one_run_whoever_starts_it(postgres_url: str) -> None:

@@ -21,6 +21,7 @@ from penstock.store.rows import Tool
 from tests.postgres_fixtures import without_schema
 from tests.store.postgres_faults import At, all_committed, terminate
 from tests.store.postgres_nodes import joined, share
+from tests.store.postgres_wire import wired
 from tests.store.samples import committed, event, run_id, turn
 
 
@@ -97,6 +98,8 @@ async def test_a_lost_connection_is_made_again_and_the_member_stays(postgres_url
             assert (await b.renew()).engines == 2
             shares = await a.renew()
             assert (shares.node, shares.held) == (node, parts[0])
+            rows = await b._read(lambda session: session.fetch("members", 0))
+            assert [row[7] for row in rows] == [True, True]  # both are connected, and the server was up for long
             b.tell(RunMoved("r"))
             await a.hears(RunMoved("r"))
             a.tell(RunMoved("s"))
@@ -108,6 +111,16 @@ async def test_a_renewal_on_a_lost_connection_is_done_on_a_new_one(postgres_url:
     async with joined(postgres_url) as store:
         await terminate(postgres_url, store.pid)
         assert len((await store.renew()).held) == 64
+
+
+async def test_a_renewal_that_is_not_answered_is_done_on_a_new_connection(postgres_url: str) -> None:
+    """A connection that was cut without a word; its former session stays at the server, and does no harm."""
+    async with wired(postgres_url) as wire, joined(wire.url, lease_ms=8_000) as store:
+        before = (store.id, store.pid)
+        wire.fall_silent()
+        shares = await store.renew()
+        assert (shares.node, len(shares.held)) == (before[0], 64)
+        assert store.pid != before[1]
 
 
 async def test_a_transaction_that_loses_a_deadlock_is_done_again(postgres_url: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from penstock.errors import StoreInUse
+from penstock.model.limits import POSTGRES_CONNECT_MS
 from penstock.store.counters import StoreCounters
 from penstock.store.marks import refuse_marked
 from penstock.store.postgres.address import Address
@@ -71,15 +72,25 @@ class Control:
             connection = await self._usable()
             await self._attach(connection, self._session(connection))
 
-    async def do(self, act: Callable[[Session], Awaitable[T]]) -> T:
-        """Does `act`, which may be repeated: once more if the connection is lost in it."""
+    async def do(self, act: Callable[[Session], Awaitable[T]], patience_ms: int = POSTGRES_CONNECT_MS) -> T:
+        """Does `act`, which may be repeated: once more, on a new connection, if this one is lost in it or answers
+        nothing for `patience_ms`, as one does that was cut."""
         async with self._lock:
             try:
-                return await act(self._session(await self._usable()))
+                return await self._attempt(act, patience_ms)
             except Exception as error:
-                if not is_lost(error) or self._closed:
+                if self._closed or not (is_lost(error) or isinstance(error, TimeoutError)):
                     raise
-            return await act(self._session(await self._usable()))
+            return await self._attempt(act, patience_ms)
+
+    async def _attempt(self, act: Callable[[Session], Awaitable[T]], patience_ms: int) -> T:
+        connection = await self._usable()
+        try:
+            async with asyncio.timeout(patience_ms / 1000):
+                return await act(self._session(connection))
+        except TimeoutError:
+            connection.terminate()
+            raise
 
     async def _usable(self) -> Connection:
         if self._connection is None or self._connection.is_closed():

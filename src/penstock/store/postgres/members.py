@@ -9,7 +9,13 @@ from collections.abc import Collection
 from typing import Final
 
 from penstock.errors import CallerError, InfrastructureError
-from penstock.model.limits import MAX_NAME_CHARACTERS, MAX_NODES, MIN_NODE_LEASE_MS, POSTGRES_IDLE_TRANSACTION_MS
+from penstock.model.limits import (
+    MAX_NAME_CHARACTERS,
+    MAX_NODES,
+    MIN_NODE_LEASE_MS,
+    POSTGRES_IDLE_TRANSACTION_MS,
+    POSTGRES_LOCK_WAIT_MS,
+)
 from penstock.store.counters import StoreCounters
 from penstock.store.migrations import check_known
 from penstock.store.notices import EventsCame, Heed, InboxFilled, Notice, RegistryChanged, SharesChanged
@@ -92,7 +98,9 @@ class Members:
             raise InfrastructureError("this store has not joined")
         self._released.clear()
         try:
-            return await self._control.do(lambda session: self._renew(session, membership))
+            # A quarter of the lease, so that there is time for another attempt before it is over.
+            patience_ms = max(2 * POSTGRES_LOCK_WAIT_MS, membership.lease_ms // 4)
+            return await self._control.do(lambda session: self._renew(session, membership), patience_ms)
         except Exception as error:
             raise failure(error, self._address.place) from error
 

@@ -73,9 +73,12 @@ class Session:
         await self.begin()
         try:
             yield
-        except BaseException:
+        except Exception:
             if not self._connection.is_closed():
                 await self.rollback()
+            raise
+        except BaseException:  # whoever gives up does not wait for an answer that may never come
+            self._connection.terminate()
             raise
         await self.commit()
 
