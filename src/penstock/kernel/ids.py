@@ -10,13 +10,13 @@ def run_id(at_ms: int, entropy: bytes) -> str:
 
 def derived_id(at_ms: int, *parts: str | int) -> str:
     """The id of something that a run makes: time from `at_ms`, the rest a hash of `parts`."""
-    seed = "\0".join(str(part) for part in parts).encode()
+    seed = "\0".join(map(str, parts)).encode()
     return _uuid7(at_ms, blake2b(seed, digest_size=16).digest())
 
 
 def derived_number(*parts: str | int, below: int) -> int:
     """A number in [0, below) that only depends on `parts`: the seeded random of retry jitter."""
-    seed = "\0".join(str(part) for part in parts).encode()
+    seed = "\0".join(map(str, parts)).encode()
     return int.from_bytes(blake2b(seed, digest_size=8).digest(), "big") % below
 
 

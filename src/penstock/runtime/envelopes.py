@@ -13,14 +13,16 @@ from penstock.kernel.messages import Message
 from penstock.kernel.state import RunState
 from penstock.kernel.values import Value
 
+_encode = msgspec.msgpack.Encoder().encode
 
-class _Inbox(msgspec.Struct, frozen=True, array_like=True):
+
+class _Inbox(msgspec.Struct, frozen=True, gc=False, array_like=True):
     body: bytes
     values: dict[bytes, bytes] = {}
     expires_at: int = 0
 
 
-class _State(msgspec.Struct, frozen=True, array_like=True):
+class _State(msgspec.Struct, frozen=True, gc=False, array_like=True):
     fingerprint: str
     body: bytes
 
@@ -35,7 +37,7 @@ class ListenerBody(msgspec.Struct, frozen=True, array_like=True):
 def pack_message(message: Message, expires_at: int = 0) -> bytes:
     """A message for an inbox; `expires_at` says how long an event may wait for a listener of the run."""
     body, values = codec.encode_message(message)
-    return msgspec.msgpack.encode(_Inbox(body, values, expires_at))
+    return _encode(_Inbox(body, values, expires_at))
 
 
 def unpack_message(data: bytes) -> tuple[Message, int]:
@@ -50,7 +52,7 @@ def unpack_message(data: bytes) -> tuple[Message, int]:
 def pack_state(state: RunState) -> tuple[bytes, dict[bytes, bytes]]:
     """The stored form of a state, and the large values that it refers to."""
     body, values = codec.encode_state(state)
-    return msgspec.msgpack.encode(_State(codec.FINGERPRINT, body)), values
+    return _encode(_State(codec.FINGERPRINT, body)), values
 
 
 def unpack_state(data: bytes) -> tuple[RunState, list[Value], str]:

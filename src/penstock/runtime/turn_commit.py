@@ -39,6 +39,8 @@ class Writes:
     def take(self, commands: Iterable[Command]) -> None:
         for command in commands:
             match command:
+                case Invoke() | CancelCall():  # first, since it is nearly all of them
+                    pass  # the state is their durable form
                 case SendMessage():
                     self.messages.append((command.run_id, pack_message(command.message)))
                 case PublishEvent():
@@ -50,8 +52,6 @@ class Writes:
                     self.unsubscribe[command.entry] = None
                     for place in [place for place in self.subscribe if place[0] == command.entry]:
                         del self.subscribe[place]
-                case Invoke() | CancelCall():
-                    pass  # the state is their durable form
                 case _:
                     assert_never(command)
 
