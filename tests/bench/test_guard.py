@@ -12,12 +12,16 @@ import pytest
 
 from bench.disk import of_sqlite
 from bench.subjects.contract import STEPS, Crash, Setup
-from bench.subjects.penstock_engine import PenstockEngine, document
+from bench.subjects.penstock_engine import PenstockEngine, document, event
 from bench.works import each
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_CACHED_RUNS
 
 FEW, MANY = 100, 10_000
+COMMITS_PER_EVENT = 3
+"""It is taken in, it is delivered, it is applied."""
+BACKGROUND = 0.1
+"""Of a commit, for each run, event or step: what the engine does for itself meanwhile."""
 LISTENERS_FEW, LISTENERS_MANY = 50, 5_000
 MORE = 200
 """Starts, events or steps that are compared."""
@@ -64,7 +68,8 @@ async def test_a_step_is_one_turn_and_one_commit(subject: PenstockEngine) -> Non
     for number in range(runs):
         assert await subject.result(await subject.start("W1", number)) == number + STEPS["W1"]
     each_run = {name: (value - before[name]) / runs for name, value in subject.counts().items()}
-    assert each_run["turns"] == each_run["commits"] == STEPS["W1"] + 1
+    assert each_run["turns"] == STEPS["W1"] + 1
+    assert STEPS["W1"] + 1 <= each_run["commits"] <= STEPS["W1"] + 1 + BACKGROUND
     assert each_run["statements"] <= STATEMENTS_PER_STEP * STEPS["W1"]
 
 
@@ -123,8 +128,11 @@ async def test_an_event_costs_the_same_among_many_listeners(subject: PenstockEng
     among_many = await cheapest_ms(events, 3)
     counted_many = difference(subject, before)
     assert among_many <= MOST_TIMES * among_few
-    assert counted_many["commits"] == counted_few["commits"] == 3 * 3 * (MORE // 4)
-    assert counted_many["statements"] == pytest.approx(counted_few["statements"], rel=0.1)
+    published = 3 * (MORE // 4)
+    assert counted_many["turns"] == counted_few["turns"] == published
+    for counted in (counted_few, counted_many):
+        assert counted["commits"] <= (COMMITS_PER_EVENT + BACKGROUND) * published
+    assert counted_many["statements"] <= 1.25 * counted_few["statements"], "one look for a run that left the memory"
 
 
 async def test_a_step_costs_the_same_after_thousands(subject: PenstockEngine) -> None:
@@ -142,15 +150,31 @@ async def test_a_step_costs_the_same_after_thousands(subject: PenstockEngine) ->
     assert await subject.result(await subject.start("long", 0)) == steps + 1
     (first, first_counts), (second, second_counts), (third, third_counts), (fourth, fourth_counts) = at
     assert fourth - third <= MOST_TIMES * (second - first)
-    for name in ("commits", "turns"):
-        assert fourth_counts[name] - third_counts[name] == second_counts[name] - first_counts[name] == MORE
-    later, earlier = (after["statements"] - before["statements"] for after, before in (at_pair(at, 2), at_pair(at, 0)))
-    assert later == pytest.approx(earlier, rel=0.05)
+    for after, before in ((second_counts, first_counts), (fourth_counts, third_counts)):
+        counted = {name: value - before[name] for name, value in after.items()}
+        assert counted["turns"] == MORE
+        assert MORE <= counted["commits"] <= MORE * (1 + BACKGROUND)
+        assert counted["statements"] <= MORE * STATEMENTS_PER_STEP
 
 
-def at_pair(at: list[tuple[float, dict[str, float]]], first: int) -> tuple[dict[str, float], dict[str, float]]:
-    """The counts of a stretch: after it, before it."""
-    return at[first + 1][1], at[first][1]
+async def test_a_listener_finds_its_event_among_many_kept_ones_as_cheaply_as_among_few(
+    subject: PenstockEngine,
+) -> None:
+    def kept(first: int, count: int) -> list[dict[str, Json]]:
+        return [{**event(str(number), number), "penstockttl": 3_600} for number in range(first, first + count)]
+
+    async def listeners(first: int) -> dict[str, float]:
+        before = subject.counts()
+        for number in range(first, first + LISTENERS_FEW):
+            assert await subject.result(await subject.start("W8a", number)) == number
+        return difference(subject, before)
+
+    await subject.engine.publish(*kept(0, 2 * LISTENERS_FEW))
+    among_few = await listeners(0)
+    for first in range(2 * LISTENERS_FEW, LISTENERS_MANY, 500):
+        await subject.engine.publish(*kept(first, 500))
+    among_many = await listeners(LISTENERS_FEW)
+    assert among_many["statements"] <= 2 * among_few["statements"]
 
 
 def difference(subject: PenstockEngine, before: dict[str, float]) -> dict[str, float]:
