@@ -88,31 +88,32 @@ def _skipped(results: Results) -> str:
 METHOD = """## How to read this
 
 - Every subject puts every step on disk before the next one begins: SQLite with `synchronous=FULL`, PostgreSQL with
-  `fsync` and `synchronous_commit` on. DBOS opens its SQLite file with a rollback journal, Penstock and the floor with a
-  write-ahead log: that is their choice, and part of what is measured.
+  `fsync` and `synchronous_commit` on. DBOS opens its SQLite file with a rollback journal, Penstock and the floor with
+  a write-ahead log: that is their choice, and part of what is measured.
 - Each measurement is a new process over empty data. Rounds go through all subjects in turn, so that a ratio compares
   neighbours in time. On a machine that others use, too, trust ratios before numbers, and no difference below a fifth.
 - The engine, its workers and the load are in one process for every subject but Restate, and in W7 and W9 for none.
   `CPU ms/run` is that process, load included, with Restate's two, but without PostgreSQL's.
-- `KB written/run` is what these processes made the kernel write; over PostgreSQL it is what the server put into its log,
-  which it writes to its tables once more later. `KB kept/run` is by how much the database grew; Restate reserves its
-  files, so that theirs says nothing. `commits`, `turns` and `statements` are what Penstock's store counts: over
+- `KB written/run` is what these processes made the kernel write; over PostgreSQL it is what the server put into its
+  log, which it writes to its tables once more later. `KB kept/run` is by how much the database grew; Restate reserves
+  its files, so that theirs says nothing. `commits`, `turns` and `statements` are what Penstock's store counts: over
   PostgreSQL each statement is one round trip, over SQLite there are none.
 - W2 and W7 call the same small local service. DBOS, procrastinate and the floor call it with the bench's own client,
   which costs a quarter of a general one; Penstock uses the client that it has.
 - W6: each run has two steps on disk and stands in its third when the process is killed. Measured is from the engine
   being open (which for DBOS is the return of `launch`) to the last run beginning its last step. *ended steps again*
   counts steps that ran although their end was on disk.
-- W7: Penstock is `penstock up` with its whole HTTP interface, Restate has its own ingress; the others have the smallest
-  HTTP front that there is. Restate uses all cores of the machine, the others about one.
+- W7: Penstock is `penstock up` with its whole HTTP interface, Restate has its own ingress; the others have the
+  smallest HTTP front that there is. Restate uses all cores of the machine, the others about one.
 - In W1, W2 and W4 a run of Restate is one request that is answered at its end, which is the cheapest way to use it.
-- W8 and W9 compare Penstock with itself: × 1.5 means one and a half times the figure of the first column. W8a parks in one
-  process and measures in a second one, which begins with nothing in memory; its `MB` are resident memory of the process,
-  up to 64 of them SQLite's page cache and 32 the states that are kept at hand. W8b times steps in the middle of one run:
-  `later/first` compares steps of one process with each other, and is the figure to trust on a busy machine.
+- W8 and W9 compare Penstock with itself: × 1.5 means one and a half times the figure of the first column. W8a parks
+  in one process and measures in a second one, which begins with nothing in memory; its `MB` are resident memory of
+  the process, up to 64 of them SQLite's page cache and 32 the states that are kept at hand. W8b times steps in the
+  middle of one run: `later/first` compares steps of one process with each other, and is the figure to trust on a busy
+  machine.
 - W8c ends at 250,000 bytes because a value of a run may have 256 KiB (`MAX_VALUE_BYTES`); more is refused.
-- W9 spreads its starts over all nodes, then gives all of them to one. The load and PostgreSQL share the machine with the
-  nodes: *cores busy* says whether there was anything left for a second one.
+- W9 spreads its starts over all nodes, then gives all of them to one. The load and PostgreSQL share the machine with
+  the nodes: *cores busy* says whether there was anything left for a second one.
 - The floor is no engine. It is what is left if one does nothing but write the rows.
 - `runs/s` counts a closed loop of 100 until its last run has ended; *alone* is one run after the other.
 
