@@ -4,7 +4,7 @@ The store here is the real one behind a door that fails on request, as a full di
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -14,6 +14,7 @@ from penstock.runtime import turn as turn_module
 from penstock.runtime.clock import ManualClock
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
+from penstock.runtime.views import RunView
 from penstock.store import open_store
 from penstock.store.rows import CommitOutcome, Rejected, RunCommit, Stale, StartKey
 
@@ -175,7 +176,7 @@ async def test_a_first_step_that_raises_leaves_a_suspended_run_that_can_be_resum
     assert (await engine.state_at(run.id, 1))["status"] == "suspended"
 
 
-async def test_a_failing_store_is_told_to_whoever_waits_and_forgotten_by_nobody(
+async def test_a_start_that_a_failing_store_refused_never_begins(
     settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("penstock.model.limits.COMMIT_BACKOFF_MS", 1)
@@ -187,9 +188,50 @@ async def test_a_failing_store_is_told_to_whoever_waits_and_forgotten_by_nobody(
             await engine.start_run("test", "s", "latest", {})
         door.fault = lambda _: ""
         async with asyncio.timeout(20):
-            while not (rows := await engine.list_runs()):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        assert (await engine.wait_run(rows[0].id, 20)).status == "completed"
+            again = await insist(lambda: engine.start_run("test", "s", "latest", {}))
+        assert (await engine.wait_run(again.id, 20)).status == "completed"
+        assert [row.id for row in await engine.list_runs()] == [again.id]
+
+
+async def test_a_request_that_a_failing_store_refused_is_kept(
+    settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.model.limits.COMMIT_BACKOFF_MS", 1)
+    monkeypatch.setattr("penstock.model.limits.MAX_COMMIT_BACKOFF_MS", 1)
+    async with opened(settings, store=door, log=capturing_log()[0]) as engine:  # type: ignore[arg-type]
+        await engine.deploy(document("w", "- w: {wait: {hours: 1}}\n"))
+        run = await engine.start_run("test", "w", "latest", {})
+        door.fault = lambda _: "before"
+        with pytest.raises(InfrastructureError, match="kept"):
+            await engine.cancel(run.id)
+        door.fault = lambda _: ""
+        assert (await engine.wait_run(run.id, 20)).status == "cancelled"
+
+
+async def test_more_requests_than_may_wait_are_refused_at_once(
+    settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.model.limits.MAX_REQUESTS_WAITING", 3)
+    monkeypatch.setattr("penstock.model.limits.MAX_COMMIT_ATTEMPTS", 1_000_000)
+    monkeypatch.setattr("penstock.model.limits.MAX_COMMIT_BACKOFF_MS", 1)
+    async with opened(settings, store=door, log=capturing_log()[0]) as engine:  # type: ignore[arg-type]
+        await engine.deploy(document("s", "- s: {set: {n: 1}}\n"))
+        door.fault = lambda _: "before"
+        starts = [asyncio.create_task(engine.start_run("test", "s", "latest", {})) for _ in range(4)]
+        refused, _ = await asyncio.wait(starts, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        assert [type(task.exception()) for task in refused] == [InfrastructureError]
+        door.fault = lambda _: ""
+        assert len(await asyncio.gather(*(task for task in starts if task not in refused))) == 3
+        assert len(await engine.list_runs()) == 3
+
+
+async def insist(act: Callable[[], Awaitable[RunView]]) -> RunView:
+    """Does it again until the store takes it."""
+    while True:
+        try:
+            return await act()
+        except InfrastructureError:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_batch_that_failed_waits_once_and_not_for_each_of_its_runs(

@@ -3,10 +3,16 @@
 Nothing here is durable and all of it can be made again from the store, so a crash at any point loses nothing.
 """
 
+from collections.abc import Callable, Iterable
+
 from penstock.kernel.commands import CancelCall, Invoke
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.events import Router
+from penstock.runtime.forwarding import Forwarding
 from penstock.runtime.inbox import Inbox
+from penstock.runtime.mail import Queued
+from penstock.runtime.remote import Remote
+from penstock.runtime.shares import NotHeld, Shares
 from penstock.runtime.timers import Timers
 from penstock.runtime.turn_commit import Prepared
 from penstock.runtime.turns import Turns
@@ -18,14 +24,29 @@ class Aftermath:
     """Implements `penstock.runtime.endings.Aftermath` over the parts that act."""
 
     def __init__(
-        self, *, turns: Turns, dispatch: Dispatch, router: Router, inbox: Inbox, timers: Timers, watching: Watching
+        self,
+        *,
+        shares: Shares,
+        turns: Turns,
+        dispatch: Dispatch,
+        router: Router,
+        inbox: Inbox,
+        timers: Timers,
+        watching: Watching,
+        remote: Remote,
+        forwarding: Forwarding,
+        doubted: Callable[[], None],
     ) -> None:
+        self._shares = shares
         self._turns = turns
         self._dispatch = dispatch
         self._router = router
         self._inbox = inbox
         self._timers = timers
         self._watching = watching
+        self._remote = remote
+        self._forwarding = forwarding
+        self._doubted = doubted
 
     def before(self, prepared: Prepared) -> None:
         """Makes the filters known that this turn will listen with."""
@@ -42,13 +63,14 @@ class Aftermath:
             self._router.settled(prepared.turn.run_id)
 
     def committed(self, prepared: Prepared, outcome: Committed) -> None:
-        """The turn is on disk: now the world may learn of it."""
+        """The turn is on disk: now the world may learn of it. For a run that goes to another node the rest is its."""
         turn, state, after = prepared.turn, prepared.turn.state, prepared.after
         assert state is not None and after is not None
+        ours = self._shares.owns(turn.run_id)
         pending = {invoke.call_id for invoke in after.calls}
         for command in turn.commands:
             match command:
-                case Invoke() if command.call_id in pending:
+                case Invoke() if ours and command.call_id in pending:
                     self._dispatch.invoke(turn.run_id, state.workflow, command)
                 case CancelCall():
                     self._dispatch.cancel(command.call_id)
@@ -62,17 +84,19 @@ class Aftermath:
         self._inbox.take(outcome.inbox)
         self._router.notice(outcome.events)
         self._look_back(prepared)
-        if not state.runnable:
+        if ours and not state.runnable:
             assert prepared.commit is not None
             self._timers.note(turn.run_id, prepared.commit.run.next_at)
         if state.ended:
             self._router.ended(turn.run_id)
         self._watching.moved(state)
+        self._remote.moved(turn.run_id)
 
     def _look_back(self, prepared: Prepared) -> None:
         if prepared.writes is None or not prepared.writes.subscribe:
             return
-        if new := self._router.may_have(list(prepared.writes.subscribe.values())):
+        ours = self._shares.owns(prepared.turn.run_id)
+        if ours and (new := self._router.may_have(list(prepared.writes.subscribe.values()))):
             self._turns.spawn(self._router.look_back(prepared.turn.run_id, new))
         else:
             self._router.settled(prepared.turn.run_id)
@@ -86,3 +110,28 @@ class Aftermath:
     def look_again(self) -> None:
         self._inbox.look_again()
         self._router.look_again()
+
+    def rests(self, run_id: str, until: int) -> None:
+        """Another node may have made the run, with a deadline that is not known here."""
+        self._timers.note(run_id, until)
+
+    def turned_away(self, run_id: str, items: Iterable[Queued]) -> None:
+        """What is in the store finds its node there; what is not is sent, or those who wait for it send it."""
+        items = list(items)
+        self._inbox.forget([item.inbox_seq for item in items if item.inbox_seq])
+        for item in (item for item in items if not item.inbox_seq):
+            left = item.waiter is not None and item.waiter.cancelled() and not item.is_start
+            if item.waiter is None or left:
+                self._forwarding.add(run_id, item.message)
+            else:
+                item.refuse(NotHeld(run_id))
+
+    def forget(self, inbox_seqs: Iterable[int]) -> None:
+        """They are read again, for whoever they are."""
+        self._inbox.forget(inbox_seqs)
+        self._inbox.look_again()
+
+    def not_owned(self, run_id: str) -> None:
+        """The store knows better who holds the run: it is asked at once."""
+        self._shares.doubt(run_id)
+        self._doubted()

@@ -13,7 +13,8 @@ import structlog
 from penstock.errors import InfrastructureError
 from penstock.kernel.messages import Started
 from penstock.model import limits
-from penstock.runtime.endings import Aftermath, Endings, Leftovers
+from penstock.runtime.endings import Aftermath, Endings
+from penstock.runtime.leftovers import Leftovers
 from penstock.runtime.live import LiveRuns
 from penstock.runtime.mail import TurnResult
 from penstock.runtime.metrics import Metrics
@@ -75,12 +76,18 @@ class Commits:
         self._prepared: deque[Prepared] = deque()
         self._stale: dict[str, int] = {}
         self._failures = 0
+        self._settling = False
         self._some_prepared = asyncio.Event()
         self._room = asyncio.Event()
 
     def doubts(self, run_id: str) -> bool:
         """Whether the run's last turn was stale, so that its state must be read again."""
         return run_id in self._stale
+
+    @property
+    def failing(self) -> bool:
+        """Whether the store has not taken anything for a while."""
+        return self._settling and self._failures >= limits.MAX_COMMIT_ATTEMPTS
 
     async def room(self) -> None:
         """Returns when not too many turns wait for their commit."""
@@ -152,9 +159,11 @@ class Commits:
         match outcome:
             case Committed():
                 self._committed(prepared, outcome)
-            case Stale() | NotOwned():
+            case Stale():
                 self._dropped(prepared)
                 self._was_stale(prepared)
+            case NotOwned():
+                self._was_not_owned(prepared)
             case Rejected():
                 self._dropped(prepared)
                 self._live.drop(prepared.turn.run_id)
@@ -170,6 +179,14 @@ class Commits:
     def _dropped(self, prepared: Prepared) -> None:
         self._aftermath.dropped(prepared)
         self._leftovers.add(prepared.leftovers)
+
+    def _was_not_owned(self, prepared: Prepared) -> None:
+        """What was judged without meaning here may mean something to the node that holds it."""
+        self._aftermath.dropped(prepared)
+        self._aftermath.not_owned(prepared.turn.run_id)
+        self._aftermath.forget((*prepared.leftovers, *self._leftovers.take()))
+        self._stale.pop(prepared.turn.run_id, None)
+        self._stepping.again(prepared.turn)
 
     # Another version than expected
 
@@ -216,20 +233,30 @@ class Commits:
         self._failures += 1
         self._metrics.commits.labels("unknown").inc(len(batch))
         self._log.error("commit failed", reason=str(error), runs=len(batch), failures=self._failures)
-        if self._failures >= limits.MAX_COMMIT_ATTEMPTS:
-            for item in (item for prepared in batch for item in prepared.turn.mail):
-                item.refuse(InfrastructureError("the store cannot be written; the work is kept and tried again"))
         for prepared in batch:
             self._live.drop(prepared.turn.run_id)
-        await self._back_off()
-        for prepared in batch:
-            await self._settle_unknown(prepared)
+        self._settling = True
+        try:
+            self._refuse(batch)
+            await self._back_off()
+            for prepared in batch:
+                await self._settle_unknown(prepared, batch)
+        finally:
+            self._settling = False
+
+    def _refuse(self, batch: list[Prepared]) -> None:
+        """Tells those who wait, once the store has failed for long. Starts are not tried again, all else is."""
+        if self._failures < limits.MAX_COMMIT_ATTEMPTS:
+            return
+        for item in (item for prepared in batch for item in prepared.turn.mail):
+            what = "try again" if item.is_start else "the request is kept and tried again"
+            item.refuse(InfrastructureError(f"the store cannot be written; {what}"))
 
     async def _back_off(self) -> None:
         pause_ms = limits.COMMIT_BACKOFF_MS * 2 ** min(self._failures - 1, 10)
         await asyncio.sleep(min(pause_ms, limits.MAX_COMMIT_BACKOFF_MS) / 1000)
 
-    async def _settle_unknown(self, prepared: Prepared) -> None:
+    async def _settle_unknown(self, prepared: Prepared, batch: list[Prepared]) -> None:
         assert prepared.commit is not None
         while True:
             try:
@@ -237,6 +264,7 @@ class Commits:
                 break
             except InfrastructureError:
                 self._failures += 1
+                self._refuse(batch)
                 await self._back_off()
         if written:
             self._metrics.turns.inc()
@@ -244,4 +272,5 @@ class Commits:
             self._aftermath.look_again()
         else:
             self._dropped(prepared)
+            prepared.turn.mail = [item for item in prepared.turn.mail if not (item.is_start and item.is_refused)]
             self._stepping.again(prepared.turn)

@@ -20,12 +20,16 @@ class Directory:
         self._clock = clock
         self._functions = functions
         self._tools: dict[str, tuple[Tool, ToolDefinition]] = {}
+        self._changes = 0
 
     async def load(self) -> None:
-        self._tools = {
-            tool.name: (tool, msgspec.json.decode(tool.body, type=ToolDefinition))
-            for tool in await self._store.list_tools()
-        }
+        """Reads every tool, again when one was changed here meanwhile."""
+        while True:
+            changes = self._changes
+            tools = await self._store.list_tools()
+            if changes == self._changes:
+                break
+        self._tools = {tool.name: (tool, msgspec.json.decode(tool.body, type=ToolDefinition)) for tool in tools}
 
     def provides(self, capability: str) -> bool:
         """Whether a function of this process or a registered tool can be called now."""
@@ -57,6 +61,7 @@ class Directory:
         created_at = before[0].created_at if before else now
         tool = Tool(definition.name, definition.capability, created_at, now, msgspec.json.encode(definition))
         await self._store.put_tool(tool)
+        self._changes += 1
         self._tools[tool.name] = (tool, definition)
         return tool
 
@@ -80,4 +85,5 @@ class Directory:
     async def delete(self, name: str) -> None:
         self.get(name)
         await self._store.delete_tool(name)
-        del self._tools[name]
+        self._changes += 1
+        self._tools.pop(name, None)

@@ -67,6 +67,8 @@ class Dispatch:
         self._answer = answer
         self._queue: dict[str, Call] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, str] = {}
+        """The run of each call under way."""
         self._deadlines: dict[str, int] = {}
         self._overdue: set[str] = set()
         self._look: asyncio.TimerHandle | None = None
@@ -92,9 +94,18 @@ class Dispatch:
         if (task := self._running.get(call_id)) is not None:
             task.cancel()
 
-    def cancel_run(self, invokes: tuple[Invoke, ...]) -> None:
-        for invoke in invokes:
-            self.cancel(invoke.call_id)
+    def keep_waiting_only(self, owns: Callable[[str], bool]) -> None:
+        """Forgets the calls of runs that are somebody else's now, and that have not begun."""
+        self._queue = {key: call for key, call in self._queue.items() if owns(call.run_id)}
+        self._toolless = {key: call for key, call in self._toolless.items() if owns(call.run_id)}
+
+    async def keep_only(self, owns: Callable[[str], bool], grace_ms: int) -> None:
+        """The same for those under way, after a grace; who holds their runs begins them again under their keys."""
+        tasks = [task for key, task in self._running.items() if not owns(self._runs[key])]
+        if tasks and grace_ms:
+            await asyncio.wait(tasks, timeout=grace_ms / 1000)
+        for task in tasks:
+            task.cancel()
 
     def tools_changed(self, capability: str) -> None:
         """Tries every call of the capability again that had no tool."""
@@ -132,6 +143,7 @@ class Dispatch:
             call = self._queue.pop(key)
             task = asyncio.create_task(self._perform(call))
             self._running[key] = task
+            self._runs[key] = call.run_id
             self._deadlines[key] = call.invoke.deadline_at
             task.add_done_callback(lambda done, key=key: self._ended(key, done))
         if self._running and self._look is None:
@@ -139,7 +151,7 @@ class Dispatch:
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         if self._running.get(key) is task:  # else the call was begun again, because its tool came
-            del self._running[key], self._deadlines[key]
+            del self._running[key], self._deadlines[key], self._runs[key]
         self._overdue.discard(key)
         if self._queue and not self._stopped:
             self._pump()

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from penstock.errors import InfrastructureError
 from penstock.kernel.messages import ResumeRequested
+from penstock.runtime.leftovers import Leftovers
 from penstock.runtime.live import LiveRuns
 from penstock.runtime.mail import Queued, TurnResult
 from penstock.runtime.mailboxes import Mailboxes
@@ -41,20 +42,21 @@ class Aftermath(Protocol):
         """A commit happened of which not everything is known: read the inbox and the events again."""
         ...
 
+    def rests(self, run_id: str, until: int) -> None:
+        """Nothing changed; the run has a deadline that is still to come."""
+        ...
 
-class Leftovers:
-    """Inbox messages that mean nothing any more. Their rows go with the next commit, whichever run's it is."""
+    def turned_away(self, run_id: str, items: Iterable[Queued]) -> None:
+        """The run is another node's, and these messages with it."""
+        ...
 
-    def __init__(self) -> None:
-        self._seqs: list[int] = []
+    def forget(self, inbox_seqs: Iterable[int]) -> None:
+        """These inbox rows are no longer in memory, though they may be in the store."""
+        ...
 
-    def add(self, seqs: Iterable[int]) -> None:
-        self._seqs.extend(seqs)
-
-    def take(self) -> list[int]:
-        """All of them; whoever takes them deletes them, or gives them back."""
-        seqs, self._seqs = self._seqs, []
-        return seqs
+    def not_owned(self, run_id: str) -> None:
+        """The store says that this node does not hold the run."""
+        ...
 
 
 class Endings:
@@ -68,6 +70,7 @@ class Endings:
         live: LiveRuns,
         leftovers: Leftovers,
         metrics: Metrics,
+        owns: Callable[[str], bool],
         close: Callable[[Turn], None],
     ) -> None:
         self._aftermath = aftermath
@@ -75,6 +78,7 @@ class Endings:
         self._live = live
         self._leftovers = leftovers
         self._metrics = metrics
+        self._owns = owns
         self._close = close
 
     def unchanged(self, prepared: Prepared) -> None:
@@ -87,9 +91,12 @@ class Endings:
             self._boxes.poison(turn.run_id, turn.poisoned)
         if turn.base is not None:
             self._live.put(turn.base)
+            next_at = turn.base.run.next_at
+            if next_at is not None and next_at > turn.now:
+                self._aftermath.rests(turn.run_id, next_at)
         goes_on = turn.state is not None and bool(turn.state.runnable) and not turn.state.ended
         self._close(turn)
-        if goes_on and turn.mail:
+        if goes_on and turn.mail and self._owns(turn.run_id):
             self._boxes.wake(turn.run_id, yielding=True)
 
     def committed(self, prepared: Prepared, outcome: Committed) -> None:
@@ -111,7 +118,8 @@ class Endings:
         if any(isinstance(item.message, ResumeRequested) and not stale for item, stale in turn.settled):
             self._boxes.put_back(turn.run_id, self._boxes.release_poisoned(turn.run_id))
         self._close(turn)
-        if state.runnable and not state.ended and state.status != "suspended":
+        goes_on = state.runnable and not state.ended and state.status != "suspended"
+        if goes_on and self._owns(turn.run_id):
             self._boxes.wake(turn.run_id, yielding=True)
 
     def discard(self, items: Iterable[Queued]) -> None:
@@ -122,6 +130,8 @@ class Endings:
         """Keeps events that came before their listener; they are offered when there is something new to offer."""
         dropped = self._boxes.hold(turn.run_id, turn.held)
         self._leftovers.add(item.inbox_seq for item in dropped)
+        if not self._owns(turn.run_id):
+            return
         if turn.held or (anew and self._boxes.holds(turn.run_id)):
             self._aftermath.offer_held(turn.run_id)
 

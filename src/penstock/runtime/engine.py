@@ -13,7 +13,7 @@ import structlog
 from penstock.errors import CallerError, Conflict, InfrastructureError, NotFound, TooLarge
 from penstock.events.validation import parse_structured
 from penstock.kernel.messages import CancelRequested, Message, ResumeRequested, SuspendRequested
-from penstock.kernel.state import ENDED, RunState
+from penstock.kernel.state import RunState
 from penstock.model import limits
 from penstock.model.json_value import Json
 from penstock.model.workflow import WorkflowIdentity
@@ -40,6 +40,7 @@ from penstock.runtime.views import (
 )
 from penstock.store.protocol import Store
 from penstock.store.rows import RunRow, StoredWorkflow, Tool
+from penstock.store.shares import NodeRow
 from penstock.tools.contract import ToolDefinition
 from penstock.tools.functions import Functions, ToolFunction
 
@@ -290,6 +291,16 @@ class Engine:
         """Deletes old ended runs with all that belongs to them, or counts them: a bounded part for each call."""
         return await self._parts.pruning.prune(wish)
 
+    # Nodes
+
+    async def nodes(self) -> list[NodeRow]:
+        """The nodes that share the store, in the order in which they joined; none for a store of one's own."""
+        return await self._parts.store.nodes()
+
+    def check_ready(self) -> None:
+        """Raises `InfrastructureError` while this engine cannot say that it still holds its runs."""
+        self._opened.check_ready()
+
     # Events
 
     async def publish(self, events: list[dict[str, Json]]) -> int:
@@ -408,14 +419,7 @@ class Engine:
         return live
 
     async def _control(self, run_id: str, message: Message) -> RunView:
-        live = await self._live(run_id)
-        if live.state.status in ENDED:
-            raise Conflict(f"the run {run_id} is {live.state.status}")
-        result = await self._parts.turns.ask(run_id, message)
-        if result.state is None:
-            raise NotFound(f"there is no run {run_id}")
-        if result.stale and result.state.ended:
-            raise Conflict(f"the run {run_id} is {result.state.status}")
+        await self._parts.controlling.control(run_id, message)
         return await self.get_run(run_id)
 
     def _with_reasons(self, live: Live, tasks: tuple[TaskView, ...]) -> tuple[TaskView, ...]:

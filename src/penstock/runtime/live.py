@@ -1,7 +1,7 @@
 """The runs that are in memory: a bounded cache over the store. What is not here is read again when it is needed."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -62,6 +62,11 @@ class LiveRuns:
         """Forgets the run, because the store may know better."""
         if (live := self._runs.pop(run_id, None)) is not None:
             self._bytes -= live.size
+
+    def keep_only(self, owns: Callable[[str], bool]) -> None:
+        """Forgets the runs that others move now."""
+        for run_id in [run_id for run_id in self._runs if not owns(run_id)]:
+            self.drop(run_id)
 
     async def read(self, run_id: str) -> Live | None:
         """The run as the store has it, past the cache; None when it does not exist."""

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 import msgspec
 
-from penstock.kernel.messages import Message
+from penstock.kernel.messages import Message, Started
 from penstock.kernel.state import RunState
 from penstock.store.rows import RunRow, StartKey
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """What a start says beyond its message. `begin_at` 0 begins at once."""
+    """What a start says beyond its message. `begin_at` 0 begins at once. `unowned`: the run is only made here, and
+    begun by the node that holds it."""
 
     labels: dict[str, str] = {}
     key: StartKey | None = None
     begin_at: int = 0
     retry_of: str = ""
+    unowned: bool = False
 
 
 class TurnResult(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +44,17 @@ class Queued:
     waiter: asyncio.Future[TurnResult] | None = None
     offered: frozenset[tuple[int, int]] = frozenset()
     """Listeners (entry, filter) that an event was offered to already."""
+
+    @property
+    def is_start(self) -> bool:
+        """Whether this begins a run for somebody who waits for it."""
+        return self.waiter is not None and isinstance(self.message, Started)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the one who waits was told that it failed."""
+        waiter = self.waiter
+        return waiter is not None and waiter.done() and not waiter.cancelled() and waiter.exception() is not None
 
     def answer(self, result: TurnResult) -> None:
         if self.waiter is not None and not self.waiter.done():

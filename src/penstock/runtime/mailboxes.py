@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from penstock.model.limits import MAX_HELD_EVENTS, MAX_MESSAGES_PER_TURN
@@ -115,6 +115,29 @@ class Mailboxes:
             return []
         items, box.held = box.held, []
         return self._released(run_id, box, items)
+
+    def turn_out(self, leaves: Callable[[str], bool]) -> list[tuple[str, list[Queued]]]:
+        """Empties the boxes of runs that leave; a turn under way goes on."""
+        leaving = [run_id for run_id in self._boxes if leaves(run_id)]
+        found = [(run_id, self.empty(run_id)) for run_id in leaving]
+        gone = {run_id for run_id in leaving if not self._boxes[run_id].busy}
+        for run_id in gone:
+            del self._boxes[run_id]
+        self._ready = deque(run_id for run_id in self._ready if run_id not in gone)
+        self._yielding = deque(run_id for run_id in self._yielding if run_id not in gone)
+        return found
+
+    def empty(self, run_id: str) -> list[Queued]:
+        """Takes everything out that waits for the run."""
+        box = self._boxes[run_id]
+        items = [*box.waiting, *box.held, *box.poisoned]
+        box.waiting.clear()
+        box.held, box.poisoned, box.wake = [], [], False
+        return items
+
+    def any_busy(self, among: Callable[[str], bool]) -> bool:
+        """Whether one of these runs has a turn under way."""
+        return any(box.busy and among(run_id) for run_id, box in self._boxes.items())
 
     def poison(self, run_id: str, items: Sequence[Queued]) -> None:
         self._boxes[run_id].poisoned.extend(items)

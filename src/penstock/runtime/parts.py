@@ -1,17 +1,20 @@
 """Puts the engine together. The only place that knows every part."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
 
 from penstock.runtime.aftermath import Aftermath
 from penstock.runtime.clock import Clock, Ids
+from penstock.runtime.controlling import Controlling
 from penstock.runtime.definitions import Definitions
 from penstock.runtime.directory import Directory
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.edges import Edges
 from penstock.runtime.evaluate import Evaluator
 from penstock.runtime.events import Router
+from penstock.runtime.forwarding import Forwarding
 from penstock.runtime.history import History
 from penstock.runtime.inbox import Inbox
 from penstock.runtime.listeners import Listeners
@@ -22,8 +25,10 @@ from penstock.runtime.opening import Opening
 from penstock.runtime.pinning import Pinning
 from penstock.runtime.programs import Programs
 from penstock.runtime.pruning import Pruning
+from penstock.runtime.remote import Remote
 from penstock.runtime.secret_values import Secrets
 from penstock.runtime.settings import Settings
+from penstock.runtime.shares import Shares
 from penstock.runtime.starting import Starting
 from penstock.runtime.timers import Timers
 from penstock.runtime.turns import Turns
@@ -43,6 +48,9 @@ class Parts:
     """What an open engine is made of."""
 
     store: Store
+    shares: Shares
+    renew_soon: asyncio.Event
+    """Set when somebody doubts what the shares are."""
     live: LiveRuns
     programs: Programs
     secrets: Secrets
@@ -57,6 +65,9 @@ class Parts:
     watching: Watching
     history: History
     starting: Starting
+    controlling: Controlling
+    remote: Remote
+    forwarding: Forwarding
     pruning: Pruning
     client: HttpClient
     threads: FunctionThreads
@@ -75,7 +86,10 @@ def assemble(
     edges: Edges,
 ) -> Parts:
     """All parts over an open store; nothing runs yet. Call it inside the event loop."""
+    shares, renew_soon = Shares(alone=store.exclusive), asyncio.Event()
     live, programs, watching = LiveRuns(store), Programs(store), Watching()
+    remote = Remote(store, shares, live, watching, log)
+    watching.began = remote.began
     secrets = Secrets(store, vault)
     workers = edges.workers or ExpressionWorkers(processes=settings.expression_processes)
     evaluator = Evaluator(workers, secrets, metrics)
@@ -86,6 +100,7 @@ def assemble(
     definitions = Definitions(store, evaluator=evaluator, directory=directory, pinning=pinning, clock=clock)
     turns = Turns(
         store=store,
+        shares=shares,
         live=live,
         opening=Opening(store, live, programs),
         evaluator=evaluator,
@@ -93,19 +108,26 @@ def assemble(
         metrics=metrics,
         log=log,
     )
-    inbox = Inbox(store, turns.boxes, log)
-    timers = Timers(store, clock, wake=turns.wake, may_fire=lambda: inbox.complete)
+    inbox = Inbox(store, shares, turns.put, log)
+    forwarding = Forwarding(store, log, sent=inbox.take)
+    timers = Timers(
+        store,
+        clock,
+        wake=turns.wake,
+        may_fire=lambda: inbox.complete,
+        refresh=None if store.exclusive else inbox.refresh,
+    )
     router = Router(
         store=store,
         listeners=Listeners(programs),
-        matching=Matching(store, evaluator, _everything),
+        matching=Matching(store, evaluator, shares.serves),
         inbox=inbox,
         turns=turns,
         clock=clock,
         metrics=metrics,
         watching=watching,
         log=log,
-        owns=_everything,
+        owns=shares.serves,
     )
     dispatch = Dispatch(
         performer=edges.performer or HttpTools(client, directory, functions, threads),
@@ -120,10 +142,23 @@ def assemble(
         answer=turns.submit,
     )
     turns.connect(
-        Aftermath(turns=turns, dispatch=dispatch, router=router, inbox=inbox, timers=timers, watching=watching)
+        Aftermath(
+            shares=shares,
+            turns=turns,
+            dispatch=dispatch,
+            router=router,
+            inbox=inbox,
+            timers=timers,
+            watching=watching,
+            remote=remote,
+            forwarding=forwarding,
+            doubted=renew_soon.set,
+        )
     )
     return Parts(
         store=store,
+        shares=shares,
+        renew_soon=renew_soon,
         live=live,
         programs=programs,
         secrets=secrets,
@@ -137,13 +172,13 @@ def assemble(
         dispatch=dispatch,
         watching=watching,
         history=History(store, programs),
-        starting=Starting(store, turns, definitions, clock, ids),
-        pruning=Pruning(store, clock=clock, metrics=metrics, log=log, default=settings.retention),
+        starting=Starting(store, shares, turns, definitions, clock, ids),
+        controlling=Controlling(store, live, turns, inbox, watching),
+        remote=remote,
+        forwarding=forwarding,
+        pruning=Pruning(
+            store, clock=clock, metrics=metrics, log=log, default=settings.retention, leads=lambda: shares.leads
+        ),
         client=client,
         threads=threads,
     )
-
-
-def _everything(run_id: str) -> bool:
-    """An engine that shares its store with nobody owns every run."""
-    return True

@@ -4,7 +4,7 @@ Only runs that ended, and whose parent is not alive, are ever asked for: the sto
 transactions with pauses at least as long as the last one took, so that turns always get through between two of them.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import structlog
@@ -55,7 +55,8 @@ class Pruned(msgspec.Struct, frozen=True):
 
 
 class Pruning:
-    """`default` is what happens to runs of workflows that say nothing themselves."""
+    """`default` is what happens to runs of workflows that say nothing themselves; `leads` says whether
+    sweeping is up to this engine."""
 
     def __init__(
         self,
@@ -65,19 +66,22 @@ class Pruning:
         metrics: Metrics,
         log: structlog.stdlib.BoundLogger,
         default: Retention,
+        leads: Callable[[], bool],
     ) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._log = log
         self._default = default
+        self._leads = leads
 
     async def run(self) -> None:
-        """Looks again and again, for ever. What fails because of the store is tried again the next time."""
+        """Looks again and again, for ever, on one node of all. What fails is tried again the next time."""
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + RETENTION_SWEEP_MS)
             try:
-                await self.sweep()
+                if self._leads():
+                    await self.sweep()
             except InfrastructureError as error:
                 self._log.warning("pruning waits", reason=str(error))
 

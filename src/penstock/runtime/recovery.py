@@ -1,6 +1,7 @@
 """What an engine does before it is ready: takes up everything that another one, or this one before, left behind."""
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 
@@ -9,25 +10,24 @@ from penstock.model.limits import COMMIT_BACKOFF_MS, INBOX_PAGE, MAX_COMMIT_BACK
 from penstock.runtime.parts import Parts
 
 
-async def recover(parts: Parts, log: structlog.stdlib.BoundLogger) -> None:
-    """Waiting messages first, so that an answer from before a crash beats its timeout; then calls, then events.
+async def take_up(parts: Parts, partitions: Collection[int] | None, log: structlog.stdlib.BoundLogger) -> None:
+    """Waiting messages first, so that an answer from before a crash beats its timeout; then calls.
 
-    Deadlines come last: the timers read them from the store when they start.
+    Deadlines come last: the timers read them from the store, and none fires before the messages are there. What was
+    taken up in part, because the store failed, may be taken up again.
     """
-    await parts.secrets.load()
-    await parts.directory.load()
     parts.inbox.look_again()
     await parts.inbox.read()
-    calls = await _calls(parts, log)
-    await parts.router.start()
+    calls = await _calls(parts, partitions, log)
+    parts.timers.look_again()
     log.info("recovered", calls=calls)
 
 
-async def _calls(parts: Parts, log: structlog.stdlib.BoundLogger) -> int:
+async def _calls(parts: Parts, partitions: Collection[int] | None, log: structlog.stdlib.BoundLogger) -> int:
     """Begins every call again that a run waits for, with the key it had."""
     count, after = 0, ""
     unread: list[str] = []
-    while ids := await parts.store.calling_runs(after, INBOX_PAGE):
+    while ids := await parts.store.calling_runs(after, INBOX_PAGE, partitions):
         for run_id in ids:
             try:
                 count += await _calls_of(parts, run_id)
@@ -41,12 +41,13 @@ async def _calls(parts: Parts, log: structlog.stdlib.BoundLogger) -> int:
 
 
 async def _calls_of(parts: Parts, run_id: str) -> int:
-    live = await parts.live.read(run_id)
-    calls = live.state.calls if live else ()
-    for invoke in calls:
-        assert live is not None
+    read = await parts.live.read(run_id)
+    live = parts.live.cached(run_id) or read  # it may have moved meanwhile
+    if live is None or not parts.shares.owns(run_id):
+        return 0
+    for invoke in live.state.calls:
         parts.dispatch.invoke(run_id, live.state.workflow, invoke)
-    return len(calls)
+    return len(live.state.calls)
 
 
 async def _calls_later(parts: Parts, run_ids: list[str]) -> None:

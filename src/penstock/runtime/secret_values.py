@@ -19,11 +19,19 @@ class Secrets:
         self._store = store
         self._vault = vault
         self._values: dict[str, Json] = {}
+        self._changes = 0
         self.mask = Mask(())
 
     async def load(self) -> None:
-        """Reads and unseals every secret. Raises what the vault raises when the key is not theirs."""
-        sealed = await self._store.get_secrets()
+        """Reads and unseals every secret, again when one was changed here meanwhile.
+
+        Raises what the vault raises when the key is not theirs.
+        """
+        while True:
+            changes = self._changes
+            sealed = await self._store.get_secrets()
+            if changes == self._changes:
+                break
         self._values = {name: self._vault.open(name, one) for name, one in sealed.items()}
         self.mask = Mask(self._values.values())
 
@@ -32,12 +40,14 @@ class Secrets:
         if len(plain) > MAX_SECRET_BYTES:
             raise TooLarge(f"the secret is larger than {MAX_SECRET_BYTES} bytes")
         await self._store.put_secret(name, self._vault.seal(name, value))
+        self._changes += 1
         self._values[name] = msgspec.json.decode(plain)
         self.mask = Mask(self._values.values())
 
     async def delete(self, name: str) -> None:
         if not await self._store.delete_secret(name):
             raise NotFound(f"no secret named {name}")
+        self._changes += 1
         self._values.pop(name, None)
         self.mask = Mask(self._values.values())
 

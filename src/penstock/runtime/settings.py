@@ -22,6 +22,8 @@ PREFIX: Final = "PENSTOCK_"
 CONFIG_VARIABLE: Final = "PENSTOCK_CONFIG"
 """Names the settings file; not a setting itself, so that it cannot stand in one."""
 _CONFIDENTIAL: Final = ("token", "key")
+_ROLES: Final = frozenset({"api", "engine"})
+_LONGEST_LEASE_S: Final = 3600
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -54,6 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     calls_in_flight: int = limits.MAX_CALLS_IN_FLIGHT
     expression_processes: int = 2
     """Worker processes for expressions outside the native subset."""
+    roles: str = "api,engine"
+    """What this process does: `api` takes requests, `engine` moves runs. One alone needs a store that can be shared."""
+    lease_s: int = limits.NODE_LEASE_MS // 1000
+    """How long this node may be silent, of those that share a store, before others take its runs."""
+    node_name: str = ""
+    """How lists of nodes name this one; empty: its host and process."""
     retain_days: int = 0
     """Ended runs go after so many days; 0 keeps them. What a workflow says of its own runs comes first."""
     retain_runs: int = 0
@@ -69,6 +77,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsError("calls_in_flight: must be between 1 and 100000")
         if not 2 <= self.expression_processes <= 64:
             raise SettingsError("expression_processes: must be between 2 and 64")
+        if not set(self.role_names) <= _ROLES or not self.role_names:
+            raise SettingsError(f"roles: {self.roles[:100]!r} must be api, engine, or both with a comma")
+        if not limits.MIN_NODE_LEASE_MS // 1000 <= self.lease_s <= _LONGEST_LEASE_S:
+            least = limits.MIN_NODE_LEASE_MS // 1000
+            raise SettingsError(f"lease_s: must be between {least} and {_LONGEST_LEASE_S}")
+        if len(self.node_name) > limits.MAX_NAME_CHARACTERS:
+            raise SettingsError(f"node_name: has at most {limits.MAX_NAME_CHARACTERS} characters")
         if not 0 <= self.retain_days <= limits.MAX_RETAIN_DAYS:
             raise SettingsError(f"retain_days: must be between 0 (keep all) and {limits.MAX_RETAIN_DAYS}")
         if not 0 <= self.retain_runs <= limits.MAX_RETAINED_RUNS:
@@ -86,6 +101,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def key_path(self) -> Path:
         return Path(self.key_file) if self.key_file else Path(self.data_dir) / "key"
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        return tuple(role.strip() for role in self.roles.split(","))
+
+    @property
+    def runs_engine(self) -> bool:
+        return "engine" in self.role_names
+
+    @property
+    def serves_api(self) -> bool:
+        return "api" in self.role_names
 
     @property
     def retention(self) -> Retention:

@@ -14,7 +14,8 @@ from penstock.model.limits import MAX_LABELS, MAX_NAME_CHARACTERS, MAX_START_DEL
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.clock import Clock, Ids
 from penstock.runtime.definitions import Definitions
-from penstock.runtime.mail import Origin
+from penstock.runtime.mail import Origin, TurnResult
+from penstock.runtime.shares import NotHeld, Shares
 from penstock.runtime.turns import Turns
 from penstock.store.protocol import Store
 from penstock.store.rows import RunRow, StartKey
@@ -25,8 +26,11 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class Starting:
     """Answers only when the run is on disk."""
 
-    def __init__(self, store: Store, turns: Turns, definitions: Definitions, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, store: Store, shares: Shares, turns: Turns, definitions: Definitions, clock: Clock, ids: Ids
+    ) -> None:
         self._store = store
+        self._shares = shares
         self._turns = turns
         self._definitions = definitions
         self._clock = clock
@@ -50,7 +54,7 @@ class Starting:
         now = self._clock.now_ms()
         if at is not None and at > now + MAX_START_DELAY_MS:
             raise CallerError("at: is too far in the future")
-        new_id = run_id(now, self._ids.entropy())
+        new_id = self._new_id(now)
         key = None
         if idempotency_key is not None:
             # First of all: a start that was acknowledged is answered again, though its workflow was deleted since.
@@ -65,18 +69,30 @@ class Starting:
     async def retry(self, old: RunRow, started: Started, resume: ResumePoint | None) -> str:
         """The id of a new run that begins where `resume` says; None starts from the beginning."""
         now = self._clock.now_ms()
-        new_id = run_id(now, self._ids.entropy())
+        new_id = self._new_id(now)
         message = Started(at=now, run_id=new_id, workflow=started.workflow, input=started.input, resume=resume)
         return await self._begin(message, Origin(labels=old.labels, retry_of=old.id))
 
     async def _begin(self, message: Started, origin: Origin) -> str:
-        result = await self._turns.ask(message.run_id, message, origin)
+        result = await self._asked(message, origin)
         if result.duplicate_of is not None:
             assert origin.key is not None
             return _same(result.duplicate_of, origin.key)
         if result.run is None:
             raise InfrastructureError("the run could not be started")
         return message.run_id
+
+    async def _asked(self, message: Started, origin: Origin) -> TurnResult:
+        """Begins the run; one that is not this engine's is only made, for its node to begin."""
+        if self._shares.owns(message.run_id):
+            try:
+                return await self._turns.ask(message.run_id, message, origin)
+            except NotHeld:
+                pass  # nothing was done
+        return await self._turns.ask(message.run_id, message, msgspec.structs.replace(origin, unowned=True))
+
+    def _new_id(self, now: int) -> str:
+        return run_id(now, self._shares.placed(self._ids.entropy()))
 
     def _key(
         self,

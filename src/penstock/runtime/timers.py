@@ -2,8 +2,9 @@
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from penstock.errors import InfrastructureError
 from penstock.model.limits import COMMIT_BACKOFF_MS, MAX_TIMERS_IN_MEMORY, TIMER_WINDOW_MS
 from penstock.runtime.clock import Clock
 from penstock.store.protocol import Store
@@ -16,12 +17,20 @@ class Timers:
     finds whatever was missed."""
 
     def __init__(
-        self, store: Store, clock: Clock, *, wake: Callable[[str], None], may_fire: Callable[[], bool]
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        wake: Callable[[str], None],
+        may_fire: Callable[[], bool],
+        refresh: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`refresh` reads what others have written up to now: an answer that is there by then beats its deadline."""
         self._store = store
         self._clock = clock
         self._wake = wake
         self._may_fire = may_fire
+        self._refresh = refresh
         self._heap: list[tuple[int, str]] = []
         self._next: dict[str, int] = {}
         self._fired: dict[str, int] = {}
@@ -42,12 +51,23 @@ class Timers:
         if len(self._next) > 2 * MAX_TIMERS_IN_MEMORY:
             self._shrink()
 
+    def look_again(self) -> None:
+        """There may be deadlines in the store that nobody noted."""
+        self._until = 0
+        self._changed.set()
+
+    def keep_only(self, owns: Callable[[str], bool]) -> None:
+        """Forgets the deadlines of runs that are somebody else's now."""
+        self._next = {run_id: at for run_id, at in self._next.items() if owns(run_id)}
+        self._fired = {run_id: at for run_id, at in self._fired.items() if owns(run_id)}
+        self._heap = sorted((at, run_id) for run_id, at in self._next.items())
+
     async def run(self) -> None:
         """Fires what is due, for ever."""
         while True:
             self._changed.clear()
             now = self._clock.now_ms()
-            if not self._may_fire():
+            if not await self._may_fire_until(now):
                 await self._clock.sleep_until(now + COMMIT_BACKOFF_MS)
                 continue
             self._fire(now)
@@ -55,6 +75,14 @@ class Timers:
                 await self._refill(now)
             else:
                 await self._sleep(min(self._heap[0][0] if self._heap else self._until, self._until))
+
+    async def _may_fire_until(self, now: int) -> bool:
+        if self._refresh is not None and self._heap and self._heap[0][0] <= now:
+            try:
+                await self._refresh()
+            except InfrastructureError:
+                return False
+        return self._may_fire()
 
     def _push(self, run_id: str, at: int) -> None:
         if self._next.get(run_id) == at:

@@ -88,10 +88,11 @@ class Turn:
             message = replace(item.message, at=self.now)
             if self.state is None and not isinstance(message, Started):
                 self.settled.append((item, True))
-            elif self.state is None and item.origin and item.origin.begin_at > self.now:
+            elif self.state is None and item.origin and (item.origin.unowned or item.origin.begin_at > self.now):
                 assert isinstance(message, Started)
                 self._item = item
-                self.record(pending_state(message, item.origin.begin_at), message, (), keep=True)
+                begin_at = max(item.origin.begin_at, message.at)
+                self.record(pending_state(message, begin_at), message, (), keep=True)
             else:
                 self._open(item, self._begun(message))
                 return True
@@ -103,7 +104,9 @@ class Turn:
         self.wake = False
         if not wake or state is None or state.next_at is None or state.next_at > self.now:
             return False
-        if self.unstarted is not None and is_unstarted(state):
+        if is_unstarted(state):
+            if self.unstarted is None:
+                return False  # it was made in this very turn: its deadline wakes it, here or on another node
             self._open(None, self.unstarted_now())
         elif state.runnable or state.parked:
             if self.mail:

@@ -102,6 +102,7 @@ class Prepared:
             subscribe=tuple(self.writes.subscribe.values()),
             unsubscribe=tuple(self.writes.unsubscribe),
             checkpoint=turn.needs_checkpoint,
+            unowned=base is None and origin is not None and origin.unowned,
         )
         size = len(data) + sum(map(len, values.values()))
         # What is in the new state is on disk after the commit, whether it was written now or before.

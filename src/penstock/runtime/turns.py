@@ -6,7 +6,7 @@ is prepared (`penstock.runtime.commits`). A run is in at most one of them at a t
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -17,14 +17,16 @@ from penstock.kernel.needs import Answer
 from penstock.model import limits
 from penstock.runtime.clock import Clock
 from penstock.runtime.commits import Commits
-from penstock.runtime.endings import Aftermath, Endings, Leftovers
+from penstock.runtime.endings import Aftermath, Endings
 from penstock.runtime.evaluate import Evaluator
+from penstock.runtime.leftovers import Leftovers
 from penstock.runtime.live import LiveRuns
 from penstock.runtime.mail import Origin, Queued, TurnResult
 from penstock.runtime.mailboxes import Mailboxes
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.opening import Opening
 from penstock.runtime.programs import BrokenDefinition
+from penstock.runtime.shares import NotHeld, Shares
 from penstock.runtime.suspending import suspend
 from penstock.runtime.tasks import Tasks
 from penstock.runtime.turn import Turn
@@ -35,15 +37,17 @@ _LOADS_AT_ONCE = 32
 
 
 class Turns:
-    """`submit`, `ask` and `wake` are the only ways to move a run; `connect` comes before all of them.
+    """`submit`, `ask`, `put` and `wake` are the only ways to move a run; `connect` comes before all of them.
 
-    Implements `penstock.runtime.commits.Stepping`.
+    Runs that this engine does not own have no turns here, but for one that makes a new run for its owner to begin.
+    What comes for them is turned away. Implements `penstock.runtime.commits.Stepping`.
     """
 
     def __init__(
         self,
         *,
         store: Store,
+        shares: Shares,
         live: LiveRuns,
         opening: Opening,
         evaluator: Evaluator,
@@ -53,6 +57,7 @@ class Turns:
     ) -> None:
         self.boxes = Mailboxes()
         self._store = store
+        self._shares = shares
         self._live = live
         self._opening = opening
         self._evaluator = evaluator
@@ -60,6 +65,9 @@ class Turns:
         self._metrics = metrics
         self._log = log
         self._accepting = True
+        self._asked = 0
+        self._guests: set[str] = set()
+        """Runs that are made here for others to begin."""
         self._needing: deque[Turn] = deque()
         self._some_needs = asyncio.Event()
         self._idle = asyncio.Event()
@@ -71,13 +79,15 @@ class Turns:
 
     def connect(self, aftermath: Aftermath) -> None:
         """Says what follows commits."""
-        leftovers = Leftovers()
+        self._aftermath = aftermath
+        self._leftovers = leftovers = Leftovers(self._store, self._log)
         self._endings = Endings(
             aftermath=aftermath,
             boxes=self.boxes,
             live=self._live,
             leftovers=leftovers,
             metrics=self._metrics,
+            owns=self._shares.owns,
             close=self.close,
         )
         self._commits = Commits(
@@ -94,26 +104,67 @@ class Turns:
 
     # The ways in
 
-    def submit(
-        self, run_id: str, message: Message, *, inbox_seq: int = 0, expires_at: int = 0, origin: Origin | None = None
-    ) -> None:
-        """Puts a message behind the others of the run."""
-        self.boxes.add(run_id, Queued(message, inbox_seq, expires_at, origin))
+    def submit(self, run_id: str, message: Message) -> None:
+        """Puts a message behind the others of the run, wherever it is."""
+        self.put(run_id, Queued(message))
+
+    def put(self, run_id: str, item: Queued) -> None:
+        """The same, for a message that is in the store, too."""
+        if self._shares.owns(run_id):
+            self.boxes.add(run_id, item)
+        else:
+            self._aftermath.turned_away(run_id, (item,))
 
     async def ask(self, run_id: str, message: Message, origin: Origin | None = None) -> TurnResult:
         """Puts a message behind the others; returns when its turn is on disk.
 
-        Raises `InfrastructureError` when the engine is stopping or the store cannot be written.
+        Raises `NotHeld` when another node moves the run, `InfrastructureError` when the engine is stopping, the store
+        cannot be written, or too many wait already.
         """
+        self._check(run_id, guest=origin is not None and origin.unowned)
+        waiter: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
+        if origin is not None and origin.unowned:
+            self._guests.add(run_id)
+        self._asked += 1
+        try:
+            self.boxes.add(run_id, Queued(message, origin=origin, waiter=waiter))
+            return await waiter
+        finally:
+            self._asked -= 1
+            self._guests.discard(run_id)
+
+    def _check(self, run_id: str, *, guest: bool) -> None:
         if not self._accepting:
             raise InfrastructureError("the engine is stopping")
-        waiter: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
-        self.boxes.add(run_id, Queued(message, origin=origin, waiter=waiter))
-        return await waiter
+        if self._commits.failing:
+            raise InfrastructureError("the store cannot be written; try again")
+        if self._asked >= limits.MAX_REQUESTS_WAITING:
+            raise InfrastructureError(f"{limits.MAX_REQUESTS_WAITING} requests wait for the store; try again")
+        if not guest and not self._shares.owns(run_id):
+            raise NotHeld(run_id)
 
     def wake(self, run_id: str) -> None:
         """Asks for a look at the deadlines of the run."""
-        self.boxes.wake(run_id)
+        if self._shares.owns(run_id):
+            self.boxes.wake(run_id)
+
+    def lost(self) -> None:
+        """Turns away what waits for runs that are no longer owned; their turns under way end as they end."""
+        for run_id, items in self.boxes.turn_out(lambda run_id: not self._stays(run_id)):
+            self._aftermath.turned_away(run_id, items)
+
+    def judge_again(self) -> None:
+        """Forgets which messages had no meaning: others had the runs meanwhile."""
+        self._aftermath.forget(self._leftovers.take())
+
+    async def quiet(self, among: Callable[[str], bool]) -> None:
+        """Returns when none of these runs has a turn under way."""
+        while self.boxes.any_busy(among):
+            self._idle.clear()
+            await self._idle.wait()
+
+    def _stays(self, run_id: str) -> bool:
+        return self._shares.owns(run_id) or run_id in self._guests
 
     def discard(self, items: Iterable[Queued]) -> None:
         """Forgets inbox messages that mean nothing any more."""
@@ -124,7 +175,7 @@ class Turns:
         self._tasks.spawn(work)
 
     def start(self) -> None:
-        for loop in (self._step_loop, self._evaluate_loop, self._commits.run):
+        for loop in (self._step_loop, self._evaluate_loop, self._commits.run, self._discard_loop):
             self._tasks.keep(loop)
 
     async def stop(self, grace_ms: int) -> None:
@@ -229,8 +280,14 @@ class Turns:
 
     def close(self, turn: Turn) -> None:
         """Ends the turn: the run may have another one."""
+        if not self._stays(turn.run_id):
+            self._live.drop(turn.run_id)
+            self._aftermath.turned_away(turn.run_id, self.boxes.empty(turn.run_id))
         self.boxes.close(turn.run_id)
         self._idle.set()
+
+    async def _discard_loop(self) -> None:
+        await self._leftovers.run(self._aftermath.consumed)
 
     # Evaluating
 

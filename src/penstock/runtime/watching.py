@@ -1,28 +1,54 @@
 """Wakes those who watch a run or the events: by memory, never by polling."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from penstock.kernel.state import RunState
 
 
 class Watching:
-    """A watcher reads the store after each wake-up, so that a wake-up that comes too often does no harm."""
+    """A watcher reads the store after each wake-up, so that a wake-up that comes too often does no harm.
+
+    `began` is called with each run that somebody begins to watch.
+    """
 
     def __init__(self) -> None:
+        self.began: Callable[[str], None] = _nothing
         self._runs: dict[str, set[asyncio.Event]] = {}
         self._events: set[asyncio.Event] = set()
         self._ends: dict[str, set[asyncio.Future[RunState]]] = {}
 
     def moved(self, state: RunState) -> None:
         """A run has new facts, and is on disk in this state."""
-        for event in self._runs.get(state.run_id, ()):
-            event.set()
+        self.wake(state.run_id)
         if state.ended:
             for waiter in self._ends.get(state.run_id, ()):
                 if not waiter.done():
                     waiter.set_result(state)
+
+    def wake(self, run_id: str) -> None:
+        """A run may have moved."""
+        for event in self._runs.get(run_id, ()):
+            event.set()
+
+    def gone(self, run_id: str, error: Exception) -> None:
+        """There is no such run any more."""
+        self.wake(run_id)
+        for waiter in self._ends.get(run_id, ()):
+            if not waiter.done():
+                waiter.set_exception(error)
+
+    def watches(self, run_id: str) -> bool:
+        """Whether somebody watches the run or waits for its end."""
+        return run_id in self._runs or run_id in self._ends
+
+    def awaits_end(self, run_id: str) -> bool:
+        return run_id in self._ends
+
+    def watched(self) -> set[str]:
+        """The runs that somebody watches or waits for."""
+        return {*self._runs, *self._ends}
 
     def event_came(self) -> None:
         """An event was taken in or published."""
@@ -41,6 +67,7 @@ class Watching:
         """The last state of the run, as soon as it is on disk. Cancelled when the engine stops."""
         waiter: asyncio.Future[RunState] = asyncio.get_running_loop().create_future()
         self._ends.setdefault(run_id, set()).add(waiter)
+        self.began(run_id)
         try:
             yield waiter
         finally:
@@ -54,6 +81,7 @@ class Watching:
         """An event that is set whenever the run moved."""
         watcher = asyncio.Event()
         self._runs.setdefault(run_id, set()).add(watcher)
+        self.began(run_id)
         try:
             yield watcher
         finally:
@@ -71,3 +99,7 @@ class Watching:
             yield watcher
         finally:
             self._events.discard(watcher)
+
+
+def _nothing(run_id: str) -> None:
+    """Nobody has to know."""
