@@ -55,12 +55,13 @@ class Actors:
                 group.create_task(self._control(control))
 
     async def insist(self, what: str, ask: Callable[[SimulatedEngine], Awaitable[T]]) -> T:
-        """Asks again until there is an answer."""
+        """Asks again until there is an answer; `what` is told then, if it says anything."""
         while True:
             try:
                 answer = await self._world.request(ask)
                 if self._random.random() >= self._world.weather.reply_lost:
-                    self._trace.note(f"client: {what}")
+                    if what:
+                        self._trace.note(f"client: {what}")
                     return answer
             except (Disconnected, InfrastructureError):
                 pass
@@ -131,5 +132,5 @@ class Actors:
         await self.insist(f"retry {control.key}", lambda engine: engine.retry(run_id))
 
     async def _has_ended(self, run_id: str) -> bool:
-        view: RunView = await self.insist(f"look at {run_id}", lambda engine: engine.get_run(run_id))
+        view: RunView = await self.insist("", lambda engine: engine.get_run(run_id))
         return view.status in ENDED

@@ -6,6 +6,7 @@ from random import Random
 from typing import Protocol
 
 from penstock.errors import InfrastructureError
+from penstock.testing.loop import Process
 from penstock.testing.weather import Weather
 
 
@@ -74,3 +75,52 @@ class WeatherFaults:
         if self._random.random() < weather.slow:
             await asyncio.sleep(self._random.random() * 8)
         await asyncio.sleep(self._random.expovariate(1.0) * weather.latency_ms / 1000)
+
+
+class NodeLink(WeatherFaults):
+    """Implements `penstock.testing.shared_store.Link`: what goes wrong between one engine of several and the disk.
+
+    `lingers`: if the engine crashes, the disk takes it for connected until its lease is over.
+    """
+
+    def __init__(self, world: Surroundings, random: Random, process: Process, *, lingers: bool) -> None:
+        super().__init__(world, random)
+        self._process = process
+        self._lingers = lingers
+        self._seen_gone = False
+        self._act: Callable[[], None] | None = None
+        self.reached = True
+
+    @property
+    def connected(self) -> bool:
+        return (self._process.alive or self._lingers) and not self._seen_gone
+
+    def cut(self, *, seen: bool) -> None:
+        """Nothing gets through any more; `seen` says whether the disk notices."""
+        self.reached, self._seen_gone = False, seen
+
+    def mend(self) -> None:
+        """Both can talk again."""
+        self.reached, self._seen_gone = True, False
+        if self._act is not None and self._process.alive:
+            self._act()
+
+    def when_mended(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    async def before_write(self) -> None:
+        await super().before_write()
+        await self._through()
+
+    async def after_write(self) -> None:
+        await super().after_write()
+        await self._through()
+
+    async def around_read(self) -> None:
+        await super().around_read()
+        await self._through()
+
+    async def _through(self) -> None:
+        if not self.reached:
+            await asyncio.sleep(self._random.random() * 2)
+            raise InfrastructureError("the disk cannot be reached")

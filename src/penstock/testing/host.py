@@ -33,7 +33,15 @@ class SimulatedEngine(Engine):
 class Host:
     """One engine at a time. `build` makes a new one; `spawn`ed with it is all that it does."""
 
-    def __init__(self, loop: SimulatedLoop, trace: Trace, random: Random, build: Callable[[], SimulatedEngine]) -> None:
+    def __init__(
+        self,
+        name: str,
+        loop: SimulatedLoop,
+        trace: Trace,
+        random: Random,
+        build: Callable[[Process], SimulatedEngine],
+    ) -> None:
+        self._name = name
         self._loop = loop
         self._trace = trace
         self._random = random
@@ -67,10 +75,10 @@ class Host:
 
     async def _boot(self) -> None:
         self._boots += 1
-        process = Process(f"engine {self._boots}")
+        process = Process(f"{self._name} {self._boots}")
         self._process = process
         self._down.clear()
-        engine = self._build()
+        engine = self._build(process)
         self._graveyard.append(engine)
         try:
             await self._call(process, engine.__aenter__)

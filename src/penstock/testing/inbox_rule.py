@@ -1,31 +1,36 @@
 """The rule that an answer which was stored before a crash beats its time-out."""
 
+from collections.abc import Collection
+
 from penstock.kernel.messages import ChildFinished, EventArrived, Message
 from penstock.kernel.state import ChildWork, ListenWork, RunState
 from penstock.runtime.envelopes import unpack_message
+from penstock.store.partitions import partition_of
+from penstock.store.shares import EVERY_PARTITION
 from penstock.testing.store import SimulatedDisk
 
 
 class InboxRule:
-    """Knows the rows that waited when an engine was started, by looking at the disk after every transaction."""
+    """Knows the rows that waited when an engine took runs up, by looking at the disk after every transaction."""
 
     def __init__(self, disk: SimulatedDisk) -> None:
         self._disk = disk
-        self._last = 0
         self._waiting: dict[int, tuple[str, Message]] = {}
         self._old: dict[str, dict[int, Message]] = {}
 
     def look(self) -> None:
         """Takes notice of new rows."""
-        for seq, run_id, body in self._disk.look("inbox_after", self._last):
-            self._last = seq
-            self._waiting[seq] = (run_id, unpack_message(body)[0])
+        for (seq,) in self._disk.look("inbox_seqs"):
+            if seq not in self._waiting:
+                ((run_id, body),) = self._disk.look("inbox_row", seq)
+                self._waiting[seq] = (run_id, unpack_message(body)[0])
 
-    def booted(self) -> None:
-        """A new engine takes up what is there."""
-        self._old = {}
+    def taken_up(self, partitions: Collection[int] = EVERY_PARTITION) -> None:
+        """An engine begins with the runs of these partitions, and with what waits for them."""
+        self._old = {run_id: rows for run_id, rows in self._old.items() if partition_of(run_id) not in partitions}
         for seq, (run_id, message) in self._waiting.items():
-            self._old.setdefault(run_id, {})[seq] = message
+            if partition_of(run_id) in partitions:
+                self._old.setdefault(run_id, {})[seq] = message
 
     def consumed(self, seqs: tuple[int, ...]) -> None:
         """These rows are gone."""

@@ -34,6 +34,8 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.paused = False
+        self.held: list[asyncio.Handle] = []
 
 
 _PROCESS: Final[ContextVar[Process | None]] = ContextVar("penstock_simulated_process", default=None)
@@ -151,7 +153,18 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def kill(self, process: Process) -> None:
         """Nothing of it runs again."""
         process.alive = False
+        process.held.clear()
         self._interrupts.pop(process, None)
+
+    def pause(self, process: Process) -> None:
+        """It stands still, as a machine does that is put to sleep: what it would do waits."""
+        process.paused = True
+
+    def resume(self, process: Process) -> None:
+        """It goes on, with everything that came due meanwhile, and never learns why it is late."""
+        process.paused = False
+        held, process.held = process.held, []
+        self._ready.extend(held)
 
     def interrupt(self, process: Process, after: int, act: Callable[[], None]) -> None:
         """Calls `act` when the process has run `after` more callbacks: between any two of them, even of one instant."""
@@ -187,6 +200,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         handle = self._ready.popleft()
         process = handle._context.get(_PROCESS)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         if handle.cancelled() or (process is not None and not process.alive):
+            return
+        if process is not None and process.paused:
+            process.held.append(handle)
             return
         if process in self._interrupts:
             self._interrupted(process)

@@ -1,7 +1,7 @@
 """What must hold, whatever goes wrong: checked at every commit and at the end."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,13 +18,24 @@ from penstock.runtime.history import replay
 from penstock.store.rows import CommitOutcome, Committed, JournalRow, RunCommit
 from penstock.store.sqlite import reads
 from penstock.testing.inbox_rule import InboxRule
-from penstock.testing.loop import Process, current_process
 from penstock.testing.store import SimulatedDisk
 from penstock.testing.time_rule import untimely
 from penstock.testing.trace import Trace
 
 _ALL: Final = 1_000_000
 Programs = Callable[[WorkflowIdentity], Program]
+
+
+class Writers(Protocol):
+    """Who may write now."""
+
+    def wrong(self, node: str, turn: RunCommit) -> str | None:
+        """Why the process that runs now, as this member, must not write this turn at this instant."""
+        ...
+
+    def now_ms(self) -> int:
+        """By the clock of the process that runs now."""
+        ...
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -52,8 +63,7 @@ class Oracle:
         self,
         disk: SimulatedDisk,
         trace: Trace,
-        writer: Callable[[], Process | None],
-        now: Callable[[], int],
+        writers: Writers,
         programs: Programs,
     ) -> None:
         self.violations: list[Violation] = []
@@ -65,8 +75,7 @@ class Oracle:
         self._disk = disk
         self._trace = trace
         self._session = disk.session
-        self._writer = writer
-        self._now = now
+        self._writers = writers
         self._programs = programs
         self._runs: dict[str, _Known] = {}
         self._intents: set[str] = set()
@@ -79,20 +88,20 @@ class Oracle:
 
     # At every commit
 
-    def wrote(self, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
-        process = current_process()
-        if process is None or process is not self._writer() or not process.alive:
-            self.violate("one engine writes", f"{process and process.name} wrote {len(turns)} turns")
+    def wrote(self, node: str, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
+        now = self._writers.now_ms()
         for turn, outcome in zip(turns, outcomes, strict=True):
             if isinstance(outcome, Committed):
+                if (wrong := self._writers.wrong(node, turn)) is not None:
+                    self.violate("one engine moves a run", f"{turn.run.id}: {wrong}")
                 self.turns += 1
-                self._turn(turn)
+                self._turn(turn, now)
 
     def transacted(self) -> None:
         """New inbox rows may be there."""
         self.inbox.look()
 
-    def _turn(self, turn: RunCommit) -> None:
+    def _turn(self, turn: RunCommit, now: int) -> None:
         run_id, known = turn.run.id, self._runs.setdefault(turn.run.id, _Known(journal=[]))
         numbers = [row.seq for row in turn.journal]
         wanted = list(range(known.version + 1, turn.version + 1))
@@ -112,7 +121,7 @@ class Oracle:
         self._trace.note(f"turn of {run_id}: {messages} -> version {turn.version}, {turn.run.status}")
         for entry in entries:
             self._message(run_id, entry)
-        if (wrong := untimely(known.state, entries, self._now())) is not None:
+        if (wrong := untimely(known.state, entries, now)) is not None:
             self.violate("time goes on, and no timer is early", f"{run_id}: {wrong}")
         overtaken = self.inbox.overtaken(run_id, known.state)
         if overtaken is not None and isinstance(entries[0].message, TimerFired):

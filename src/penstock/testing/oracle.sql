@@ -15,5 +15,12 @@ SELECT id FROM runs WHERE calling
 -- name: unrouted_events
 SELECT seq, type FROM events WHERE seq > (SELECT seq FROM routing)
 
--- name: inbox_after
-SELECT seq, run_id, body FROM inbox WHERE seq > ? ORDER BY seq
+-- name: inbox_seqs
+SELECT seq FROM inbox ORDER BY seq
+
+-- name: inbox_row
+SELECT run_id, body FROM inbox WHERE seq = ?
+
+-- name: insert_numbered
+-- As `insert_inbox` of the store, with numbers that were taken before.
+INSERT INTO inbox (seq, run_id, body) VALUES (?, ?, ?) ...

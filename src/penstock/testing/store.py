@@ -21,6 +21,8 @@ from penstock.store.sqlite.session import Session
 from penstock.store.sqlite.writer import TurnWork, Work, Writer
 from penstock.store.statements import Statements, load_statements
 from penstock.testing.loop import Process, current_process
+from penstock.testing.members import Members
+from penstock.testing.numbers import NumberedSession
 
 T = TypeVar("T")
 
@@ -48,7 +50,9 @@ class Faults(Protocol):
 class Witness(Protocol):
     """Sees every turn that was written, in order."""
 
-    def wrote(self, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None: ...
+    def wrote(self, node: str, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
+        """`node` is the member that wrote, "" for a store that is not shared."""
+        ...
 
     def transacted(self) -> None:
         """A transaction is on disk, or was rolled back."""
@@ -70,7 +74,7 @@ class Calm:
     def write_again(self, again: Callable[[], Awaitable[None]]) -> None:
         """Never."""
 
-    def wrote(self, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
+    def wrote(self, node: str, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
         """Nobody looks."""
 
     def transacted(self) -> None:
@@ -86,9 +90,10 @@ class SimulatedDisk:
         self.taken = False
         connection = connect_writer(None)
         migrate(connection, load_migrations(), PLACE)
+        self.members = Members()
         self._looks = Session(connection, load_statements("penstock.testing", "oracle.sql"), StoreCounters())
         statements = statements or load_statements("penstock.store.sqlite", "statements.sql")
-        self.session = Session(connection, statements, self.counters)
+        self.session = NumberedSession(connection, statements, self.counters, self._looks)
 
     def look(self, statement: str, *parameters: Json) -> list[tuple[Json, ...]]:
         """What a statement of `oracle.sql` finds."""
@@ -207,10 +212,14 @@ class SimulatedWriter(Writer):
         turns = [work for work in batch if isinstance(work, TurnWork)]
         for work in turns:
             if work.error is None:
-                self._witness.wrote(work.turns, work.result)
+                self._witness.wrote(self._member(), work.turns, work.result)
         self._witness.transacted()
         if turns:
             self._faults.write_again(lambda: self._again(turns))
+
+    def _member(self) -> str:
+        """Who writes."""
+        return ""
 
     async def _again(self, works: list[TurnWork]) -> None:
         """A transaction that arrives a second time: every turn in it must find itself stale."""
@@ -218,7 +227,7 @@ class SimulatedWriter(Writer):
         self._commit(list(twice))
         for work in twice:
             if work.error is None:
-                self._witness.wrote(work.turns, work.result)
+                self._witness.wrote(self._member(), work.turns, work.result)
 
 
 def _answer(work: Work) -> None:

@@ -48,6 +48,21 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """Mean time between corrections that set the clock forward."""
     clock_back_every_s: float = 0.0
     """Mean time between corrections that set it back."""
+    nodes: int = 0
+    """Engines that share the disk; 0: one, with a disk of its own."""
+    api_nodes: int = 0
+    """Nodes beside them that only take requests."""
+    clock_off_ms: float = 0.0
+    """How far the clocks of nodes are off at most."""
+    crash_lingers: float = 0.0
+    """The disk does not notice that a crashed engine is gone."""
+    pause_every_s: float = 0.0
+    """Mean time between standstills of a node, some of them longer than its lease."""
+    cut_every_s: float = 0.0
+    """Mean time between losses of the way to the disk."""
+    notice_lost: float = 0.0
+    notice_doubled: float = 0.0
+    notice_late: float = 0.0
 
     def without(self, words: Iterable[str]) -> "Weather":
         """The same with every fault left out whose name begins with one of these words."""
@@ -56,7 +71,12 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
 
     def but(self, rates: Mapping[str, float]) -> "Weather":
         """The same with these rates."""
-        return msgspec.structs.replace(self, **dict(rates))
+        return msgspec.structs.replace(self, **{name: type(getattr(CALM, name))(rate) for name, rate in rates.items()})
+
+    @property
+    def calm(self) -> "Weather":
+        """A good day for as many nodes."""
+        return msgspec.structs.replace(CALM, nodes=self.nodes, api_nodes=self.api_nodes)
 
     @property
     def faults(self) -> dict[str, float]:
@@ -103,4 +123,13 @@ def weather_of(random: Random) -> Weather:
         evaluation_fails=sometimes(0.1),
         clock_steps_every_s=random.choice([0.0, 0.0, 5.0, 40.0]),
         clock_back_every_s=random.choice([0.0, 0.0, 10.0, 30.0]),
+        nodes=(nodes := random.choice([0, 1, 2, 2, 3, 3])),
+        api_nodes=random.choice([0, 0, 1]) if nodes else 0,
+        clock_off_ms=sometimes(30_000) if nodes else 0,
+        crash_lingers=sometimes(1.0) if nodes else 0,
+        pause_every_s=random.choice([0.0, 0.0, 8.0, 25.0]) if nodes else 0,
+        cut_every_s=random.choice([0.0, 0.0, 8.0, 25.0]) if nodes else 0,
+        notice_lost=random.choice([0.0, 0.0, 0.3, 1.0]) if nodes else 0,
+        notice_doubled=sometimes(0.4) if nodes else 0,
+        notice_late=sometimes(0.4) if nodes else 0,
     )

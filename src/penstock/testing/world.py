@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
+from string import ascii_lowercase
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,24 +20,29 @@ from penstock.kernel.messages import CallFinished
 from penstock.kernel.values import Value
 from penstock.model import load_data
 from penstock.model.json_value import Json
+from penstock.model.limits import PARTITIONS
 from penstock.model.workflow import WorkflowIdentity
-from penstock.runtime.edges import Edges
+from penstock.runtime.clock import Ids
 from penstock.runtime.envelopes import unpack_state
-from penstock.runtime.metrics import Metrics
-from penstock.runtime.settings import Settings
+from penstock.store.partitions import partition_of
+from penstock.store.protocol import Store
+from penstock.store.rows import RunCommit
 from penstock.store.sqlite import reads
 from penstock.testing.actors import Actors
-from penstock.testing.clock import SimulatedClock, SimulatedIds, WallClock
-from penstock.testing.expressions import SimulatedWorkers
-from penstock.testing.faults import WeatherFaults
-from penstock.testing.host import Host, SimulatedEngine
+from penstock.testing.clock import BEGAN_AT, SimulatedIds
+from penstock.testing.faults import NodeLink
+from penstock.testing.host import Disconnected, SimulatedEngine
 from penstock.testing.ingredients import NAMESPACE
-from penstock.testing.loop import SimulatedLoop, Stuck
+from penstock.testing.loop import SimulatedLoop, Stuck, current_process
+from penstock.testing.network import Network
+from penstock.testing.node import Node
 from penstock.testing.oracle import Oracle, Violation
 from penstock.testing.services import SimulatedServices
+from penstock.testing.shared_store import SharedStore
 from penstock.testing.store import SimulatedDisk, SimulatedStore
 from penstock.testing.trace import Trace
-from penstock.testing.weather import CALM, Weather, weather_of_seed
+from penstock.testing.trouble import Trouble
+from penstock.testing.weather import Weather, weather_of_seed
 from penstock.testing.workflows import Plan, generate
 from penstock.testing.workload import Start, Workload, workload_of
 from penstock.tools.contract import Outcome
@@ -50,7 +56,8 @@ _LOOK_S: Final = 2.0
 _ENDING_S: Final = 180.0
 _SETTLING_S: Final = 10.0
 """Longer than the slowest operation that began in bad weather."""
-_KEY: Final = "c2ltdWxhdGVkIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
+_PATIENCE_S: Final = 30.0
+"""After so long a client asks somebody else."""
 _SUSPICIOUS: Final = frozenset(
     {
         "turn failed",
@@ -90,29 +97,38 @@ class World:
     def __init__(self, seed: int, weather: Weather) -> None:
         self.seed = seed
         self.weather = weather
-        self.loop = SimulatedLoop(self._random("ties").random)
+        self.loop = SimulatedLoop(self.random("ties").random)
         self.trace = Trace(self.loop)
         self.disk = SimulatedDisk()
-        self.wall = WallClock(self.loop)
-        self._clock = SimulatedClock(self.wall)
-        self._metrics = Metrics()
-        self._faults = WeatherFaults(self, self._random("store"))
-        self._services = SimulatedServices(self, self._random("services"))
-        self._ids = SimulatedIds(self._random("ids"))
-        self._log = self.trace.logger(self._noticed)
-        workload = self._random("workload")
+        self.services = SimulatedServices(self, self.random("services"))
+        self.ids: Ids = SimulatedIds(self.random("ids"))
+        self.log = self.trace.logger(self._noticed)
+        self._network = Network(self, self.random("network"))
+        self._clients = self.random("clients")
+        workload = self.random("workload")
         plans = generate(workload, 5)
         self.workload: Workload = workload_of(workload, plans, starts=8, over_s=SAFETY_S / 2)
         self._programs = {plan.name: _program(plan) for plan in plans}
 
-    def _random(self, purpose: str) -> Random:
+    @property
+    def shared(self) -> bool:
+        """Whether engines share the disk as members."""
+        return self.weather.nodes > 0
+
+    def random(self, purpose: str) -> Random:
         """A stream of its own for each purpose, so that one more fault does not change the workload."""
         return Random(f"{self.seed}/{purpose}")
 
     # What others ask of the world
 
+    def store(self, link: NodeLink) -> Store:
+        if not self.shared:
+            return SimulatedStore(self.disk, link, self.oracle)
+        return SharedStore(self.disk, link, self.oracle, self._network, self._disk_now_ms)
+
     async def crash(self) -> None:
-        self.host.crash("in an operation")
+        if (node := self._running()) is not None:
+            node.host.crash("in an operation")
         await self.loop.create_future()
 
     def dispatched(self, run_id: str, invoke: Invoke) -> None:
@@ -120,7 +136,7 @@ class World:
         self.oracle.dispatched(run_id, invoke)
 
     def answer_again(self, run_id: str, call_id: str, outcome: Outcome, after_s: float) -> None:
-        if (engine := self.host.engine) is None:
+        if (node := self._running()) is None or (engine := node.host.engine) is None:
             return
         output, fault = (outcome, None) if isinstance(outcome, Value) else (None, outcome)
 
@@ -131,31 +147,49 @@ class World:
         self.loop.call_later(after_s, bring)
 
     async def request(self, ask: Callable[[SimulatedEngine], Awaitable[T]]) -> T:
-        return await self.host.request(ask)
+        """Asks any of the nodes. Raises `Disconnected`."""
+        node = self._clients.choice(self.nodes)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await node.host.request(ask)
+        except TimeoutError:
+            raise Disconnected("no answer for too long") from None
+
+    def wrong(self, node: str, turn: RunCommit) -> str | None:
+        """Of the process that runs now: why it must not write this turn."""
+        process, running = current_process(), self._running()
+        if process is None or running is None or not process.alive:
+            return f"{process and process.name} is not there"
+        if not self.shared:
+            return None
+        owner = self.disk.members.owners[partition_of(turn.run.id)]
+        if owner == node or (turn.unowned and turn.expected_version == 0):
+            return None
+        return f"{process.name} wrote as {node}, but {owner or 'nobody'} holds it"
+
+    def now_ms(self) -> int:
+        """By the clock of the process that runs now."""
+        node = self._running()
+        return node.clock.now_ms() if node else self._disk_now_ms()
+
+    def _running(self) -> Node | None:
+        process = current_process()
+        return next((node for node in self.nodes if node.host.process is process), None)
+
+    def _disk_now_ms(self) -> int:
+        return BEGAN_AT + int(self.loop.time() * 1000)
 
     def _noticed(self, event: str, error: BaseException | None) -> None:
         if event in _SUSPICIOUS:
             self.oracle.violate("no bulkhead is needed", f"{event}: {type(error).__name__}: {error}")
 
-    def _build(self) -> SimulatedEngine:
-        self.oracle.inbox.booted()
-        self._clock = SimulatedClock(self.wall)
-        settings = Settings(store="memory:", key=_KEY)
-        store = SimulatedStore(self.disk, self._faults, self.oracle)
-        edges = Edges(performer=self._services, workers=SimulatedWorkers(self._faults.pause))
-        return SimulatedEngine(
-            settings,
-            clock=self._clock,
-            ids=self._ids,
-            store=store,
-            metrics=self._metrics,
-            log=self._log,
-            edges=edges,
-        )
+    def _booted(self) -> None:
+        if not self.shared:
+            self.oracle.inbox.taken_up()
 
-    def _now_ms(self) -> int:
-        """By the clock of the engine."""
-        return self._clock.now_ms()
+    def _taken(self, node: str, partitions: frozenset[int]) -> None:
+        self.trace.note(f"{node} takes {len(partitions)} partitions")
+        self.oracle.inbox.taken_up(partitions)
 
     def _program_of(self, identity: WorkflowIdentity) -> Program:
         return self._programs[identity.name]
@@ -182,7 +216,7 @@ class World:
             self.trace.digest,
             outputs,
             self.oracle.turns,
-            self.host.crashes,
+            sum(node.host.crashes for node in self.nodes),
             self.loop.time(),
         )
         self.loop.close()
@@ -190,25 +224,29 @@ class World:
         return verdict
 
     async def _live(self) -> None:
-        self.host = Host(self.loop, self.trace, self._random("host"), self._build)
-        self.oracle = Oracle(self.disk, self.trace, lambda: self.host.process, self._now_ms, self._program_of)
-        self.actors = Actors(self, self.oracle, self.trace, self._random("actors"), self.workload)
-        supervising = asyncio.create_task(self.host.supervise())
+        self.oracle = Oracle(self.disk, self.trace, self, self._program_of)
+        self.nodes = self._machines()
+        self.disk.members.taken = self._taken
+        self.actors = Actors(self, self.oracle, self.trace, self.random("actors"), self.workload)
+        supervising = [asyncio.create_task(node.host.supervise()) for node in self.nodes]
         acting = asyncio.create_task(self.actors.act())
-        troubles = (
-            self._crashes(),
-            self._stops(),
-            self._clock_steps(self.weather.clock_steps_every_s, 1),
-            self._clock_steps(self.weather.clock_back_every_s, -1),
-        )
-        trouble = [asyncio.create_task(work) for work in troubles]
+        trouble = [asyncio.create_task(work) for node in self.nodes for work in Trouble(self, node).works()]
         await asyncio.sleep(SAFETY_S)
         for task in trouble:
             task.cancel()
-        self.weather = msgspec.structs.replace(CALM, latency_ms=min(self.weather.latency_ms, 5.0))
+        await asyncio.gather(*trouble, return_exceptions=True)
+        self.weather = msgspec.structs.replace(self.weather.calm, latency_ms=min(self.weather.latency_ms, 5.0))
         self.trace.note("the weather clears up")
         await self._liveness(acting)
-        supervising.cancel()
+        for task in supervising:
+            task.cancel()
+
+    def _machines(self) -> list[Node]:
+        if not self.shared:
+            return [Node(self, "engine", engine=True, booted=self._booted)]
+        engines = [f"engine {letter}" for letter in ascii_lowercase[: self.weather.nodes]]
+        others = [f"api {letter}" for letter in ascii_lowercase[: self.weather.api_nodes]]
+        return [Node(self, name, engine=name in engines, booted=self._booted) for name in (*engines, *others)]
 
     async def _liveness(self, acting: "asyncio.Task[None]") -> None:
         try:
@@ -216,6 +254,7 @@ class World:
                 await acting
         except TimeoutError:
             self.oracle.violate("every request is answered", f"not within {LIVENESS_S:.0f} s")
+            self._tell_unended()
             return
         except ExceptionGroup as group:
             self.oracle.violate("clients see no surprise", "; ".join(repr(one) for one in group.exceptions))
@@ -223,14 +262,24 @@ class World:
         waited = await self._ended(lambda: not self._unended_steady(), LIVENESS_S)
         for run_id in self._unended_steady() if not waited else ():
             self.oracle.violate("what can end ends", run_id)
-        for run_id in self.oracle.unended() if not waited else ():
-            self.trace.note(f"unended {run_id}: {self._status(run_id)}")
-        await self._cancel_the_rest()
-        if not await self._ended(lambda: not self.oracle.unended(), _ENDING_S):
+        if not waited:
+            self._tell_unended()
+        if not await self._cancel_the_rest():
             self.oracle.violate("every run ends", str(self.oracle.unended()))
             return
         await self._sweep_up()
+        self._check_even()
         self.oracle.finish(start.key for start in self.workload.starts)
+
+    def _check_even(self) -> None:
+        """Every engine holds its part."""
+        if not self.shared:
+            return
+        members = self.disk.members
+        parts = sorted(len(members.held(node)) for node in members.engines)
+        even = [(PARTITIONS + place) // self.weather.nodes for place in range(self.weather.nodes)]
+        if parts != even:
+            self.oracle.violate("partitions are even", f"{parts} instead of {even}")
 
     async def _ended(self, done: Callable[[], bool], within_s: float) -> bool:
         until = self.loop.time() + within_s
@@ -244,10 +293,14 @@ class World:
         steady |= {run_id for run_id, retry_of in self.oracle.retried() if retry_of in steady}
         return sorted(run_id for run_id in self.oracle.unended() if run_id in steady)
 
-    async def _cancel_the_rest(self) -> None:
-        unended = set(self.oracle.unended())
-        for run_id in sorted(unended):
-            await self.actors.insist(f"cancel {run_id}", lambda engine, run_id=run_id: _cancelled(engine, run_id))
+    async def _cancel_the_rest(self) -> bool:
+        """Until there is nothing left to cancel: a run that is cancelled may have just begun another one."""
+        until = self.loop.time() + _ENDING_S
+        while (unended := self.oracle.unended()) and self.loop.time() < until:
+            for run_id in sorted(unended):
+                await self.actors.insist(f"cancel {run_id}", lambda engine, run_id=run_id: _cancelled(engine, run_id))
+            await asyncio.sleep(_LOOK_S)
+        return not unended
 
     async def _sweep_up(self) -> None:
         """Rows that mean nothing any more go with the next commit, whichever run's it is."""
@@ -260,29 +313,11 @@ class World:
             await self.actors.start(Start(at_s=0.0, key=f"tiny-{number}", workflow="tiny"))
         await self._ended(lambda: not self.oracle.unended(), _ENDING_S)
 
-    # Trouble
-
-    async def _crashes(self) -> None:
-        random = self._random("crashes")
-        while self.weather.crash_every_s:
-            await asyncio.sleep(random.expovariate(1 / self.weather.crash_every_s))
-            self.host.crash_soon(int(random.expovariate(0.1)))
-
-    async def _stops(self) -> None:
-        random = self._random("stops")
-        while self.weather.stop_every_s:
-            await asyncio.sleep(random.expovariate(1 / self.weather.stop_every_s))
-            await self.host.stop()
-
-    async def _clock_steps(self, every_s: float, direction: int) -> None:
-        random = self._random(f"clock {direction}")
-        while every_s:
-            await asyncio.sleep(random.expovariate(1 / every_s))
-            step_ms = direction * random.choice([1, 50, 1_000, 20_000, 90_000])
-            self.trace.note(f"the clock steps by {step_ms} ms")
-            self.wall.step(step_ms)
-
     # What came of it
+
+    def _tell_unended(self) -> None:
+        for run_id in self.oracle.unended():
+            self.trace.note(f"unended {run_id}: {self._status(run_id)}")
 
     def _status(self, run_id: str) -> str:
         """Where a run stands, for people."""
@@ -293,7 +328,7 @@ class World:
         frames = ", ".join(f"{frame.entry}: {frame.phase}" for frame in state.frames.values())
         waiting = [row.seq for row in reads.inbox(self.disk.session, 0, 1_000) if row.run_id == run_id]
         return (
-            f"{stored.run.status} at version {stored.version}, next_at {stored.run.next_at} of {self.wall.now_ms()}, "
+            f"{stored.run.status} at version {stored.version}, next_at {stored.run.next_at} of {self._disk_now_ms()}, "
             f"runnable {state.runnable}, frames {{{frames}}}, inbox {waiting}"
         )
 
@@ -344,10 +379,11 @@ def _compiled(document: dict[str, Json]) -> Program:
 
 def simulate(seed: int, weather: Weather | None = None) -> Verdict:
     """Runs a seed in its own weather and compares its steady runs with those of a good day."""
-    calm = World(seed, CALM).run()
+    weather = weather or weather_of_seed(seed)
+    calm = World(seed, weather.calm).run()
     if not calm.good:
         return calm
-    verdict = World(seed, weather or weather_of_seed(seed)).run()
+    verdict = World(seed, weather).run()
     different = [
         Violation("faults do not change what comes out", f"{key}: {verdict.outputs.get(key)} instead of {output}")
         for key, output in calm.outputs.items()
