@@ -165,3 +165,4 @@ MAX_REMOTE_WATCHES: Final = 10_000  # runs of a node that other nodes watch
 MAX_REQUESTS_WAITING: Final = 10_000  # starts and controls that wait for their commit before more are refused
 LEFTOVER_MS: Final = 100  # how long messages without meaning wait for a commit that deletes them along with its own
 MAX_FORWARDED: Final = 1_000  # messages for runs of other nodes that are sent in one transaction
+ANSWERS_FIRST_MS: Final = 1_000  # how long calls of runs that are taken up wait for messages that may answer them

@@ -139,6 +139,11 @@ class Mailboxes:
         """Whether one of these runs has a turn under way."""
         return any(box.busy and among(run_id) for run_id, box in self._boxes.items())
 
+    def expects(self, run_id: str) -> bool:
+        """Whether the run has a turn under way, or messages for one."""
+        box = self._boxes.get(run_id)
+        return box is not None and (box.busy or bool(box.waiting))
+
     def poison(self, run_id: str, items: Sequence[Queued]) -> None:
         self._boxes[run_id].poisoned.extend(items)
 

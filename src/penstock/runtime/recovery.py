@@ -6,7 +6,7 @@ from collections.abc import Collection
 import structlog
 
 from penstock.errors import InfrastructureError
-from penstock.model.limits import COMMIT_BACKOFF_MS, INBOX_PAGE, MAX_COMMIT_BACKOFF_MS
+from penstock.model.limits import ANSWERS_FIRST_MS, COMMIT_BACKOFF_MS, INBOX_PAGE, MAX_COMMIT_BACKOFF_MS
 from penstock.runtime.parts import Parts
 
 
@@ -27,8 +27,12 @@ async def _calls(parts: Parts, partitions: Collection[int] | None, log: structlo
     """Begins every call again that a run waits for, with the key it had."""
     count, after = 0, ""
     unread: list[str] = []
+    unheard: list[str] = []
     while ids := await parts.store.calling_runs(after, INBOX_PAGE, partitions):
         for run_id in ids:
+            if parts.turns.boxes.expects(run_id):
+                unheard.append(run_id)
+                continue
             try:
                 count += await _calls_of(parts, run_id)
             except InfrastructureError as error:
@@ -37,7 +41,20 @@ async def _calls(parts: Parts, partitions: Collection[int] | None, log: structlo
         after = ids[-1]
     if unread:
         parts.turns.spawn(_calls_later(parts, unread))
+    if unheard:
+        parts.turns.spawn(_calls_once_heard(parts, unheard))
     return count
+
+
+async def _calls_once_heard(parts: Parts, run_ids: list[str]) -> None:
+    """What waits for these runs may be the answers of their calls: those are not made again then."""
+    try:
+        async with asyncio.timeout(ANSWERS_FIRST_MS / 1000):
+            for run_id in run_ids:
+                await parts.turns.caught_up(run_id)
+    except TimeoutError:
+        pass
+    await _calls_later(parts, run_ids, 0)
 
 
 async def _calls_of(parts: Parts, run_id: str) -> int:
@@ -50,12 +67,11 @@ async def _calls_of(parts: Parts, run_id: str) -> int:
     return len(live.state.calls)
 
 
-async def _calls_later(parts: Parts, run_ids: list[str]) -> None:
+async def _calls_later(parts: Parts, run_ids: list[str], pause_ms: int = COMMIT_BACKOFF_MS) -> None:
     """Runs that could not be read hold up no others; their calls begin when they can be."""
-    pause_ms = COMMIT_BACKOFF_MS
     while run_ids:
         await asyncio.sleep(pause_ms / 1000)
-        pause_ms = min(2 * pause_ms, MAX_COMMIT_BACKOFF_MS)
+        pause_ms = min(max(2 * pause_ms, COMMIT_BACKOFF_MS), MAX_COMMIT_BACKOFF_MS)
         unread: list[str] = []
         for run_id in run_ids:
             try:

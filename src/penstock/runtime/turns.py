@@ -6,7 +6,7 @@ is prepared (`penstock.runtime.commits`). A run is in at most one of them at a t
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -163,8 +163,21 @@ class Turns:
             self._idle.clear()
             await self._idle.wait()
 
+    async def caught_up(self, run_id: str) -> None:
+        """Returns when no message waits for the run."""
+        while self.boxes.expects(run_id):
+            self._idle.clear()
+            await self._idle.wait()
+
     def _stays(self, run_id: str) -> bool:
         return self._shares.owns(run_id) or run_id in self._guests
+
+    def hold(self, run_id: str, items: Sequence[Queued]) -> None:
+        """Keeps events for a later listener of the run."""
+        if self._shares.owns(run_id):
+            self.discard(self.boxes.hold(run_id, items))
+        else:
+            self._aftermath.turned_away(run_id, items)
 
     def discard(self, items: Iterable[Queued]) -> None:
         """Forgets inbox messages that mean nothing any more."""
@@ -280,8 +293,9 @@ class Turns:
 
     def close(self, turn: Turn) -> None:
         """Ends the turn: the run may have another one."""
-        if not self._stays(turn.run_id):
+        if not self._shares.owns(turn.run_id):
             self._live.drop(turn.run_id)
+        if not self._stays(turn.run_id):
             self._aftermath.turned_away(turn.run_id, self.boxes.empty(turn.run_id))
         self.boxes.close(turn.run_id)
         self._idle.set()
