@@ -71,8 +71,11 @@ class Session:
             await _one(place, number, self.results)
 
     async def sized(self, work: str, name: str, number: int) -> None:
-        """From the smallest size up. W8a goes on with what the size before has left; the others begin anew."""
-        if number > 0 and not self.arguments.full:
+        """From the smallest size up. W8a goes on with what the size before has left; the others begin anew.
+
+        W8 compares within itself, and takes long: one round is enough unless all is wanted.
+        """
+        if number > 0 and work.startswith("W8") and not self.arguments.full:
             return
         sizes = [replace(self.sizes, size=size) for size in self._sizes(work)]
         if work == "W8a":
