@@ -5,8 +5,11 @@ from tests.store.contract_events import EventContract
 from tests.store.contract_lists import ListContract
 from tests.store.contract_nodes import NodeContract
 from tests.store.contract_retention import RetentionContract
+from tests.store.contract_tokens import TokenContract
 from tests.store.contract_turns import TurnContract
 
 
-class StoreContract(TurnContract, ListContract, EventContract, DefinitionContract, RetentionContract, NodeContract):
+class StoreContract(
+    TurnContract, ListContract, EventContract, DefinitionContract, TokenContract, RetentionContract, NodeContract
+):
     """Every test of the contract, under the same name for every store."""

@@ -15,7 +15,7 @@ from penstock.store import open_store
 from penstock.store.move import Progress
 from penstock.store.partitions import partition_of
 from penstock.store.postgres.address import parse_address
-from penstock.store.rows import Delivery, JournalRow, StartKey, Subscription, Tool
+from penstock.store.rows import ApiToken, Delivery, JournalRow, StartKey, Subscription, Tool
 from tests.postgres_fixtures import without_schema
 from tests.store.samples import BEGAN, event, run_id, turn, workflow
 
@@ -66,6 +66,7 @@ async def fill(path: Path) -> str:
     await store.put_workflow(workflow("w", source_text="text: ✓\n"))
     await store.put_tool(Tool("t", "cap", BEGAN, BEGAN, b"{}"))
     await store.put_secret("s", b"\x01sealed\x00")
+    await store.put_token(ApiToken("id", "ci", b"\x00digest", "trigger", "one two", BEGAN, last_used_at=BEGAN))
     await store.close()
     return url
 

@@ -173,7 +173,7 @@ def plans(names: frozenset[str]) -> dict[str, str]:
     return found
 
 
-READ_AS_A_WHOLE = {"list_tools", "get_secrets", "delete_inbox_of_runs"}
+READ_AS_A_WHOLE = {"list_tools", "list_tokens", "get_secrets", "delete_inbox_of_runs"}
 """Tables of few rows by their nature."""
 
 

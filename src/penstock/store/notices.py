@@ -45,9 +45,9 @@ class RunMoved(_Notice, frozen=True, tag="moved"):
 
 
 class RegistryChanged(_Notice, frozen=True, tag="registry"):
-    """Tools or secrets were changed."""
+    """Tools, secrets or API tokens were changed."""
 
-    what: Literal["tools", "secrets"]
+    what: Literal["tools", "secrets", "tokens"]
 
 
 class SharesChanged(_Notice, frozen=True, tag="shares"):

@@ -11,6 +11,7 @@ from typing import Protocol
 from penstock.store.counters import StoreStatistics
 from penstock.store.notices import Heed, Notice
 from penstock.store.rows import (
+    ApiToken,
     CommitOutcome,
     Delivery,
     EventRow,
@@ -273,3 +274,18 @@ class Store(Protocol):
     async def get_secrets(self) -> dict[str, bytes]: ...
 
     async def delete_secret(self, name: str) -> bool: ...
+
+    async def put_token(self, token: ApiToken) -> None:
+        """Stores a token, or changes what one may do: `digest`, `created_at` and `last_used_at` stay as they were, and
+        what is revoked stays revoked since it first was."""
+        ...
+
+    async def list_tokens(self) -> list[ApiToken]:
+        """Every token, revoked and expired ones too, by id."""
+        ...
+
+    async def touch_tokens(self, uses: Mapping[str, int]) -> None:
+        """Notes when tokens (by id) were used; an earlier use than the one known changes nothing. Tells nobody."""
+        ...
+
+    async def delete_token(self, token_id: str) -> bool: ...

@@ -1,5 +1,7 @@
 """What a store keeps, as plain immutable rows. Bytes are made by the kernel's codec; the store never looks inside."""
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 
@@ -157,6 +159,23 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
     created_at: int
     updated_at: int
     body: bytes
+
+
+class ApiToken(msgspec.Struct, frozen=True, gc=False):
+    """An API token as the store keeps it: the SHA-256 of its text, and what it may do (`penstock.runtime.tokens`).
+
+    `scopes` and `namespaces` are names with blanks between them; `*` is all namespaces. Instants are 0 for never.
+    """
+
+    id: str
+    name: str
+    digest: bytes
+    scopes: str
+    namespaces: str
+    created_at: int
+    expires_at: int = 0
+    last_used_at: int = 0
+    revoked_at: int = 0
 
 
 class StartKey(msgspec.Struct, frozen=True, gc=False):

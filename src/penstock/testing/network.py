@@ -18,6 +18,7 @@ MISSED: tuple[Notice, ...] = (
     SharesChanged(),
     RegistryChanged("tools"),
     RegistryChanged("secrets"),
+    RegistryChanged("tokens"),
 )
 """What may have been told while nobody listened."""
 

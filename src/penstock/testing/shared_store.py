@@ -10,6 +10,7 @@ from penstock.store.counters import StoreCounters
 from penstock.store.notices import EventsCame, Heed, InboxFilled, Notice, RegistryChanged, RunsDue, SharesChanged
 from penstock.store.partitions import partition_of
 from penstock.store.rows import (
+    ApiToken,
     CommitOutcome,
     Committed,
     Delivery,
@@ -243,6 +244,15 @@ class SharedStore(SimulatedStore):
     async def delete_secret(self, name: str) -> bool:
         gone = await super().delete_secret(name)
         self.tell(RegistryChanged("secrets"))
+        return gone
+
+    async def put_token(self, token: ApiToken) -> None:
+        await super().put_token(token)
+        self.tell(RegistryChanged("tokens"))
+
+    async def delete_token(self, token_id: str) -> bool:
+        gone = await super().delete_token(token_id)
+        self.tell(RegistryChanged("tokens"))
         return gone
 
 

@@ -1,10 +1,12 @@
-"""Writes workflows, tools and secrets, and deletes ended runs."""
+"""Writes workflows, tools, secrets and tokens, and deletes ended runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import astuple
+
 from penstock.store.postgres.session import Session
-from penstock.store.rows import StoredWorkflow, Tool
+from penstock.store.rows import ApiToken, StoredWorkflow, Tool
 
 _BELONGS_TO_RUNS: Final = (
     "delete_labels_of_runs",
@@ -39,13 +41,24 @@ async def put_tool(session: Session, tool: Tool) -> None:
 
 
 async def delete_named(session: Session, statement: str, name: str) -> bool:
-    """Deletes a tool or a secret; True if it was there."""
+    """Deletes a tool, a secret or a token; True if it was there."""
     return await session.execute(statement, name) == 1
 
 
 async def put_secret(session: Session, name: str, sealed: bytes) -> None:
     """Stores an encrypted secret."""
     await session.execute("put_secret", name, sealed)
+
+
+async def put_token(session: Session, token: ApiToken) -> None:
+    """Stores a token, or changes what one may do."""
+    await session.execute("put_token", *astuple(token))
+
+
+async def touch_tokens(session: Session, uses: Mapping[str, int]) -> None:
+    """Notes when tokens were used, in an order that no other node can cross."""
+    for token_id, at in sorted(uses.items()):
+        await session.execute("touch_token", at, token_id)
 
 
 async def delete_runs(session: Session, run_ids: Sequence[str]) -> int:

@@ -35,6 +35,7 @@ _MISSED: Final[tuple[Notice, ...]] = (
     SharesChanged(),
     RegistryChanged("tools"),
     RegistryChanged("secrets"),
+    RegistryChanged("tokens"),
 )
 """What may have been told while nobody listened."""
 

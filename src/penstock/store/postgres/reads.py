@@ -7,6 +7,7 @@ from penstock.model.json_value import MAX_INTEGER, Json
 from penstock.store.postgres.mapping import run_row
 from penstock.store.postgres.session import Session, columns
 from penstock.store.rows import (
+    ApiToken,
     EventRow,
     InboxRow,
     JournalRow,
@@ -175,3 +176,7 @@ async def list_tools(session: Session) -> list[Tool]:
 
 async def get_secrets(session: Session) -> dict[str, bytes]:
     return {row[0]: row[1] for row in await session.fetch("get_secrets")}
+
+
+async def list_tokens(session: Session) -> list[ApiToken]:
+    return [ApiToken(*row) for row in await session.fetch("list_tokens")]

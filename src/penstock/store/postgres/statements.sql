@@ -418,6 +418,24 @@ SELECT name, sealed FROM secrets ORDER BY name
 -- name: delete_secret
 DELETE FROM secrets WHERE name = $1
 
+-- name: put_token
+INSERT INTO tokens (id, name, digest, scopes, namespaces, created_at, expires_at, last_used_at, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id) DO UPDATE
+SET name = excluded.name, scopes = excluded.scopes, namespaces = excluded.namespaces,
+    expires_at = excluded.expires_at,
+    revoked_at = CASE WHEN tokens.revoked_at = 0 THEN excluded.revoked_at ELSE tokens.revoked_at END
+
+-- name: list_tokens
+SELECT id, name, digest, scopes, namespaces, created_at, expires_at, last_used_at, revoked_at
+FROM tokens ORDER BY id
+
+-- name: touch_token
+UPDATE tokens SET last_used_at = greatest(last_used_at, $1) WHERE id = $2
+
+-- name: delete_token
+DELETE FROM tokens WHERE id = $1
+
 -- name: schema_exists
 SELECT to_regnamespace($1) IS NOT NULL
 

@@ -6,6 +6,7 @@ from penstock.store.notices import RegistryChanged
 from penstock.store.postgres import definitions, events, reads
 from penstock.store.postgres.connected import Connected
 from penstock.store.rows import (
+    ApiToken,
     CommitOutcome,
     Delivery,
     EventRow,
@@ -220,6 +221,18 @@ class PostgresStore(Connected):
     async def delete_secret(self, name: str) -> bool:
         return await self._write(lambda s: definitions.delete_named(s, "delete_secret", name), _changed_secrets)
 
+    async def put_token(self, token: ApiToken) -> None:
+        await self._write(lambda s: definitions.put_token(s, token), _changed_tokens)
+
+    async def list_tokens(self) -> list[ApiToken]:
+        return await self._read(reads.list_tokens)
+
+    async def touch_tokens(self, uses: Mapping[str, int]) -> None:
+        await self._write(lambda s: definitions.touch_tokens(s, uses))
+
+    async def delete_token(self, token_id: str) -> bool:
+        return await self._write(lambda s: definitions.delete_named(s, "delete_token", token_id), _changed_tokens)
+
 
 def _changed_tools(_: object) -> tuple[RegistryChanged]:
     return (RegistryChanged("tools"),)
@@ -227,3 +240,7 @@ def _changed_tools(_: object) -> tuple[RegistryChanged]:
 
 def _changed_secrets(_: object) -> tuple[RegistryChanged]:
     return (RegistryChanged("secrets"),)
+
+
+def _changed_tokens(_: object) -> tuple[RegistryChanged]:
+    return (RegistryChanged("tokens"),)

@@ -1,9 +1,11 @@
-"""Writes workflows, tools and secrets, and deletes ended runs."""
+"""Writes workflows, tools, secrets and tokens, and deletes ended runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from penstock.store.rows import StoredWorkflow, Tool
+from msgspec.structs import astuple
+
+from penstock.store.rows import ApiToken, StoredWorkflow, Tool
 from penstock.store.sqlite.mapping import as_json
 from penstock.store.sqlite.session import Session
 
@@ -51,13 +53,24 @@ def put_tool(session: Session, tool: Tool) -> None:
 
 
 def delete_named(session: Session, statement: str, name: str) -> bool:
-    """Deletes a tool or a secret; True if it was there."""
+    """Deletes a tool, a secret or a token; True if it was there."""
     return session.execute(statement, (name,)).rowcount == 1
 
 
 def put_secret(session: Session, name: str, sealed: bytes) -> None:
     """Stores an encrypted secret."""
     session.execute("put_secret", (name, sealed))
+
+
+def put_token(session: Session, token: ApiToken) -> None:
+    """Stores a token, or changes what one may do."""
+    session.execute("put_token", astuple(token))
+
+
+def touch_tokens(session: Session, uses: Mapping[str, int]) -> None:
+    """Notes when tokens were used."""
+    for token_id, at in uses.items():
+        session.execute("touch_token", (at, token_id))
 
 
 def delete_runs(session: Session, run_ids: Sequence[str]) -> int:

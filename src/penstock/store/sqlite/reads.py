@@ -5,6 +5,7 @@ from typing import Final
 
 from penstock.model.json_value import MAX_INTEGER, Json
 from penstock.store.rows import (
+    ApiToken,
     EventRow,
     InboxRow,
     JournalRow,
@@ -183,3 +184,7 @@ def list_tools(session: Session) -> list[Tool]:
 
 def get_secrets(session: Session) -> dict[str, bytes]:
     return dict(session.execute("get_secrets").fetchall())
+
+
+def list_tokens(session: Session) -> list[ApiToken]:
+    return [ApiToken(*row) for row in session.execute("list_tokens")]

@@ -316,6 +316,24 @@ SELECT name, sealed FROM secrets ORDER BY name
 -- name: delete_secret
 DELETE FROM secrets WHERE name = ?
 
+-- name: put_token
+INSERT INTO tokens (id, name, digest, scopes, namespaces, created_at, expires_at, last_used_at, revoked_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET name = excluded.name, scopes = excluded.scopes, namespaces = excluded.namespaces,
+    expires_at = excluded.expires_at,
+    revoked_at = CASE WHEN tokens.revoked_at = 0 THEN excluded.revoked_at ELSE tokens.revoked_at END
+
+-- name: list_tokens
+SELECT id, name, digest, scopes, namespaces, created_at, expires_at, last_used_at, revoked_at
+FROM tokens ORDER BY id
+
+-- name: touch_token
+UPDATE tokens SET last_used_at = max(last_used_at, ?) WHERE id = ?
+
+-- name: delete_token
+DELETE FROM tokens WHERE id = ?
+
 -- name: free_pages
 PRAGMA freelist_count
 

@@ -14,6 +14,7 @@ from penstock.model.limits import STORE_READERS
 from penstock.store.alone import Alone
 from penstock.store.counters import StoreCounters, StoreStatistics
 from penstock.store.rows import (
+    ApiToken,
     CommitOutcome,
     Delivery,
     EventRow,
@@ -274,6 +275,18 @@ class SqliteStore(Alone):
 
     async def delete_secret(self, name: str) -> bool:
         return await self._write(lambda s: definitions.delete_named(s, "delete_secret", name))
+
+    async def put_token(self, token: ApiToken) -> None:
+        await self._write(lambda s: definitions.put_token(s, token))
+
+    async def list_tokens(self) -> list[ApiToken]:
+        return await self._read(reads.list_tokens)
+
+    async def touch_tokens(self, uses: Mapping[str, int]) -> None:
+        await self._write(lambda s: definitions.touch_tokens(s, uses))
+
+    async def delete_token(self, token_id: str) -> bool:
+        return await self._write(lambda s: definitions.delete_named(s, "delete_token", token_id))
 
     # Connections
 
