@@ -97,6 +97,7 @@ async def test_every_path_of_the_contract_is_there(document: Json) -> None:
         "/api/v1/capabilities",
         "/api/v1/secrets",
         "/api/v1/secrets/{name}",
+        "/api/v1/nodes",
         "/s",
         "/w",
         "/e/{workflow}",

@@ -17,9 +17,10 @@ from penstock.runtime.engine import Engine
 from penstock.runtime.logs import make_log
 from penstock.runtime.settings import Settings
 from penstock.server.access import access_guard, require_safe_binding
-from penstock.server.api.absent import absent_endpoints
+from penstock.server.api.absent import absent_endpoints, elsewhere_endpoints
 from penstock.server.api.events import EventsApi
 from penstock.server.api.machinery import MachineryApi
+from penstock.server.api.nodes import NodesApi
 from penstock.server.api.runs import RunsApi
 from penstock.server.api.secrets import SecretsApi
 from penstock.server.api.starts import StartsApi
@@ -77,13 +78,17 @@ def _endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) -> Se
             documents.append(openapi_document(endpoints, penstock.__version__, token=bool(settings.token)))
         return documents[0]
 
-    endpoints += SystemApi(engine, penstock.__version__, document, lambda: endpoints).endpoints()
+    system = SystemApi(engine, penstock.__version__, document, lambda: endpoints)
+    if not settings.serves_api:
+        return (*system.essentials(), *elsewhere_endpoints())
+    endpoints += system.endpoints()
     endpoints += WorkflowsApi(engine).endpoints()
     endpoints += StartsApi(engine, waiting).endpoints()
     endpoints += RunsApi(engine, streams).endpoints()
     endpoints += EventsApi(engine, streams).endpoints()
     endpoints += ToolsApi(engine).endpoints()
     endpoints += SecretsApi(engine).endpoints()
+    endpoints += NodesApi(engine).endpoints()
     endpoints += MachineryApi(engine, waiting).endpoints()
     endpoints += absent_endpoints()
     return endpoints

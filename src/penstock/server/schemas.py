@@ -3,7 +3,7 @@
 from typing import Final
 
 from penstock.model.json_value import Json
-from penstock.model.limits import MAX_TOOL_WEIGHT
+from penstock.model.limits import MAX_TOOL_WEIGHT, PARTITIONS
 
 ANY: Final[Json] = {}
 TEXT: Final[Json] = {"type": "string"}
@@ -135,6 +135,17 @@ COMPONENTS: Final[dict[str, Json]] = {
     "ToolDefinition": record(
         {"name": NAME, "transport": record({"kind": TEXT})},
         {"capability": NAME, **_TOOL_OPTIONS},
+    ),
+    "Node": record(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "engine": {"type": "boolean"},
+            "partitions": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": PARTITIONS - 1}},
+            "joined_at": INSTANT,
+            "seen_at": INSTANT,
+            "lease_until": INSTANT,
+        }
     ),
     "MachineryService": record(
         {"name": TEXT, "address": TEXT}, {"inputs": _MACHINERY_PORTS, "outputs": _MACHINERY_PORTS}

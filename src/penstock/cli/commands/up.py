@@ -19,7 +19,6 @@ from penstock.runtime.settings import Settings, load_settings
 from penstock.server.app import RunningServer, run_until_stopped
 from penstock.store import shown_url
 
-_ROLES: Final = ["api", "engine"]
 _HELLO: Final = (
     "{document: {dsl: 1.0.3, namespace: default, name: hello, version: 0.1.0}, do: [{greet: {set: {said: hello}}}]}"
 )
@@ -42,16 +41,17 @@ _USUAL_URL: Final = "http://127.0.0.1:8090"
     help="How much is logged; info when absent.",
 )
 @click.option("--config", metavar="FILE", help="A settings file in TOML; PENSTOCK_CONFIG when absent.")
-@click.option("--roles", metavar="ROLES", help="api,engine: what this process does; only both together for now.")
-def up(roles: str | None, config: str | None, **given: str | int | None) -> None:
+@click.option("--roles", metavar="ROLES", help="api (takes requests), engine (moves runs), or both: api,engine.")
+@click.option("--lease", "lease_s", type=int, metavar="SECONDS", help="How long a silent node keeps its runs; 10.")
+@click.option("--node-name", metavar="NAME", help="How `penstock nodes` names this one; host:process when absent.")
+def up(config: str | None, **given: str | int | None) -> None:
     """Start the engine and its API; Ctrl-C or SIGTERM ends it after what is under way.
 
     Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on, or in the settings
     file. Without a token it listens on this machine only, and asks for no login (development mode).
+
+    Several of them may share one PostgreSQL database: each moves a part of the runs.
     """
-    if roles is not None and sorted(role.strip() for role in roles.split(",")) != _ROLES:
-        message = f"--roles {roles[:100]!r}: this version runs api and engine in one process only"
-        raise CommandFailed(INVALID, message, advice="--roles api,engine, or no --roles")
     _serve(load_settings(None, config=config, **given))
 
 

@@ -30,6 +30,18 @@ def absent_endpoints() -> tuple[Endpoint, ...]:
     return tuple(_absent(method, path, what) for method, path, what in _ABSENT)
 
 
+def elsewhere_endpoints() -> tuple[Endpoint, ...]:
+    """For a process that moves runs only: everything else is answered by those with the role `api`."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        raise NotFound("this process has the role engine only; ask one with the role api")
+
+    methods: tuple[Method, ...] = ("GET", "POST", "PUT", "DELETE")
+    return tuple(
+        Endpoint(method, "/{path:.*}", "Not here", handler=handler, answers=(), listed=False) for method in methods
+    )
+
+
 def _absent(method: Method, path: str, what: str) -> Endpoint:
     async def handler(request: web.Request) -> web.StreamResponse:
         raise NotFound(f"{what} not part of this version")

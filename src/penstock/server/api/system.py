@@ -13,6 +13,7 @@ from penstock.server.endpoints import Answer, Endpoint
 from penstock.server.replies import reply
 from penstock.server.schemas import ANY, TEXT, record
 
+_ESSENTIAL = frozenset({"/healthz", "/readyz", "/version", "/metrics"})
 _STATUS = record({"status": TEXT})
 
 
@@ -78,11 +79,16 @@ class SystemApi:
             ),
         )
 
+    def essentials(self) -> tuple[Endpoint, ...]:
+        """What every process answers, one that takes no requests for runs, too."""
+        return tuple(endpoint for endpoint in self.endpoints() if endpoint.path in _ESSENTIAL)
+
     async def health(self, request: web.Request) -> web.Response:
         return reply({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
         # The engine is open before the server listens; asking it for one row shows that its store answers.
+        self._engine.check_ready()
         await self._engine.list_runs(limit=1)
         return reply({"status": "ready"})
 
