@@ -175,6 +175,12 @@ class EventContract:
         await store.commit([turn(1, 2, unsubscribe=(1,), subscribe=(subscription(1, 1, "u"),))])
         assert await store.subscriptions([("t", ""), ("u", "")]) == [subscription(1, 1, "u")]
 
+    async def test_subscriptions_are_found_by_their_run(self, store: Store) -> None:
+        mine = [subscription(1, 2, "t"), subscription(1, 1, "u", "k", filter=1), subscription(1, 1, "t", "*")]
+        await store.commit([turn(1, subscribe=tuple(mine)), turn(2, subscribe=(subscription(2, 1, "t"),))])
+        assert await store.subscriptions_of(run_id(1)) == [mine[2], mine[1], mine[0]]
+        assert await store.subscriptions_of(run_id(3)) == []
+
     async def test_topics_are_listed_once(self, store: Store) -> None:
         assert await store.subscription_topics() == []
         mine = [subscription(1, n, topic) for n, topic in enumerate(["b", "a", "b", "", "c"])]

@@ -16,7 +16,7 @@ from penstock.store import open_store
 from penstock.store.rows import Committed, Rejected
 from penstock.store.sqlite import SqliteStore
 from penstock.store.sqlite import store as store_module
-from penstock.store.sqlite.migrate import load_migrations
+from penstock.store.sqlite.migrate import APPLICATION_ID, load_migrations
 from penstock.store.statements import Statements, load_statements
 from tests.store.samples import run_id, turn, workflow
 
@@ -99,6 +99,29 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize(("marks", "cursor"), [([], 0), ([1, 1, 1], 3), ([1, 0, 1], 1), ([0, 1, 0], 0), ([1, 1, 0], 2)])
+async def test_routing_goes_on_before_the_first_event_that_was_not_routed(
+    tmp_path: Path, marks: list[int], cursor: int
+) -> None:
+    with sqlite3.connect(tmp_path / "p.db") as connection:
+        for script in load_migrations()[:2]:
+            connection.executescript(script)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 2")
+        for number, routed in enumerate(marks):
+            connection.execute(
+                "INSERT INTO events (source, id, type, subject, at, expires_at, run_id, routed, body)"
+                " VALUES ('/s', ?, 't', '', 1, 2, '', ?, x'7B7D')",
+                (f"e{number}", routed),
+            )
+    store = SqliteStore(tmp_path / "p.db")
+    await store.open()
+    assert await store.routed_until() == cursor
+    assert [row.seq for row in await store.events_after(0, 9)] == list(range(1, len(marks) + 1))
+    assert await store.expire_events(2, 9) == cursor
+    await store.close()
+
+
 async def test_what_is_not_our_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE theirs (x)")
@@ -173,8 +196,8 @@ def plans(names: frozenset[str]) -> dict[str, str]:
     return found
 
 
-READ_AS_A_WHOLE = {"list_tools", "list_tokens", "get_secrets", "delete_inbox_of_runs"}
-"""Tables of few rows by their nature."""
+READ_AS_A_WHOLE = {"count_work", "list_tools", "list_tokens", "get_secrets", "delete_inbox_of_runs"}
+"""Tables of few rows by their nature; and an index for metrics."""
 
 
 def test_every_statement_finds_its_rows_by_an_index() -> None:
@@ -203,6 +226,15 @@ def test_no_list_is_sorted_after_it_was_found() -> None:
         ("expired_events", "INDEX events_expiring"),
         ("ended_runs_of_workflow", "INDEX runs_ended (namespace=? AND name=? AND (ended_at,id)>(?,?)"),
         ("ended_workflows", "COVERING INDEX runs_ended"),
+        ("work_to_lease", "INDEX work_of_tool (tool=? AND state=? AND due_at<?)"),
+        ("next_work_at", "INDEX work_of_tool (tool=? AND state=?)"),
+        ("push_due", "INDEX work_to_push (due_at<?)"),
+        ("list_work", "INDEX work_by_age ((created_at,call_id,tool)>(?,?,?))"),
+        ("list_dead_work", "INDEX work_dead ((created_at,call_id,tool)>(?,?,?))"),
+        ("delete_work_of_runs", "INDEX work_of_run (run_id=?)"),
+        ("delete_work", "INDEX sqlite_autoindex_work_1 (call_id=?)"),
+        ("redeliver", "INDEX work_of_tool (tool=? AND state=?)"),
+        ("count_work", "COVERING INDEX work_of_tool"),
     ],
 )
 def test_look_ups_use_the_index_made_for_them(statement: str, index: str) -> None:

@@ -86,17 +86,17 @@ class Router:
         return self._cursor
 
     def notice(self, rows: Sequence[EventRow]) -> None:
-        """Events were committed; with no rows: they may have been, elsewhere."""
-        self._some.set()
-        self._watching.event_came()
+        """These events were committed by this engine."""
+        if rows:
+            self._some.set()
+            self._watching.event_came()
 
     def look_again(self) -> None:
-        """There may be events that nobody noticed."""
+        """There may be events that nobody noticed, or from elsewhere."""
         self._some.set()
 
     async def start(self) -> None:
         """Learns the filters that somebody listens with and where routing stood, and goes on from there."""
-        await self._kept.load()
         await self._begin()
         self._some.set()
 
@@ -138,12 +138,17 @@ class Router:
         """Begins with partitions that came: with their listeners, and at the event where whoever had them stood."""
         self._gained = False
         try:
-            self._listeners.begin_refresh()
-            await self._listeners.refresh(await self._store.subscription_topics())
+            await self._refresh()
             self._cursor = self._cursor_kept = await self._store.routed_until()
+            await self._kept.load()  # whoever had them may have been further
         except BaseException:
             self._gained = True
             raise
+
+    async def _refresh(self) -> None:
+        """Learns the filters that somebody listens with, and forgets the others."""
+        self._listeners.begin_refresh(self._settling.topics)
+        await self._listeners.refresh(await self._store.subscription_topics())
 
     async def _next_page(self) -> list[EventRow]:
         rows = await self._store.events_after(self._cursor, MAX_EVENTS_PER_ROUTING)
@@ -229,7 +234,8 @@ class Router:
         self._some.set()
 
     def lost(self, owns: Callable[[str], bool]) -> None:
-        """Runs are somebody else's now: all but what this says are forgotten."""
+        """Runs are somebody else's now: nobody waits for the look back of those that this does not say yes to. What
+        is held for them leaves with their mailboxes."""
         self._settling.keep_only(owns)
 
     # Listeners that come late
@@ -239,7 +245,7 @@ class Router:
 
         Until `settled`, newer events wait for the run: what it finds looking back is older and comes first.
         """
-        self._settling.begin(run_id)
+        self._settling.begin(run_id, [topic.topic for topic in topics])
         for topic in topics:
             self._listeners.add(topic)
 
@@ -276,7 +282,6 @@ class Router:
         now = self._clock.now_ms()
         self._kept.forget_expired()
         self._back.keys.forget_expired(now)
-        self._listeners.begin_refresh()
-        await self._listeners.refresh(await self._store.subscription_topics())
+        await self._refresh()
         await self._held.sweep()
         await self.keep()

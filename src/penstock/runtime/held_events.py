@@ -55,11 +55,13 @@ class HeldEvents:
             self._turns.spawn(self._offer_later(run_id))
         else:
             for place in found:
-                self._turns.boxes.add(run_id, _again(left[place], found[place], run_id))
+                self._turns.put(run_id, _again(left[place], found[place], run_id))
             left = [item for place, item in enumerate(left) if place not in found]
         finally:
-            over = run_id in self._ended
-            self._turns.discard(left if over else self._turns.boxes.hold(run_id, left))
+            if run_id in self._ended:
+                self._turns.discard(left)
+            else:
+                self._turns.hold(run_id, left)
             self._offering[run_id] -= 1
             if not self._offering[run_id]:
                 del self._offering[run_id]

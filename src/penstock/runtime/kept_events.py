@@ -27,11 +27,9 @@ class KeptEvents:
         """Until when an event of each type may be kept."""
 
     async def load(self) -> None:
-        """Learns what is kept already."""
-        after = 0
-        while rows := await self._page(None, after):
+        """Learns from the store what came since the last event that was read, or in another life."""
+        while rows := await self._page(None, self.upto):
             self.read(rows)
-            after = rows[-1].seq
 
     def read(self, rows: Sequence[EventRow]) -> None:
         """Takes the next events, in the order of ingestion; those that were read before are passed over."""

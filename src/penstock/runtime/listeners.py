@@ -35,9 +35,10 @@ class Listeners:
         open_ones = self._by_type.get(None, {})
         return [topic for topic in (*named.values(), *open_ones.values()) if topic.admits(event)]
 
-    def begin_refresh(self) -> None:
-        """What is added from here on survives the next `refresh`."""
-        self._added = set()
+    def begin_refresh(self, kept: Iterable[str]) -> None:
+        """What is added from here on survives the next `refresh`, and so does what is `kept`: filters of turns that
+        are being committed, of which the store may not tell yet."""
+        self._added = set(kept)
 
     async def refresh(self, names: Iterable[str]) -> None:
         """Replaces the topics by those that the store names, and those added since `begin_refresh`."""

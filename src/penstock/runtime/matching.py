@@ -114,14 +114,14 @@ class Matching:
         self,
         rows: Sequence[tuple[Subscription, EventTopic]],
         events: Sequence[Event],
-        wanted: Callable[[int, Subscription], bool] = lambda *_: True,
+        wanted: Callable[[int, Subscription], bool] | None = None,
     ) -> dict[int, Found]:
         """Which of these listeners match these events, by the place of the event. Asks the store for nothing."""
         asked = [
             (place, row, topic)
             for place, event in enumerate(events)
             for row, topic in rows
-            if wanted(place, row) and topic.admits(event)
+            if (wanted is None or wanted(place, row)) and topic.admits(event)
         ]
         found: dict[int, Found] = {}
         for piece in _chunks(asked):

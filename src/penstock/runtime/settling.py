@@ -1,7 +1,7 @@
 """Runs whose new listeners have not looked back yet: newer events wait for them, so that order holds."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
@@ -13,21 +13,26 @@ class Settling:
 
     def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
         self._log = log
-        self._runs: dict[str, int] = {}
+        self._runs: dict[str, list[frozenset[str]]] = {}
+        """The filters of the new listeners, turn by turn."""
         self._some_ended = asyncio.Event()
 
-    def begin(self, run_id: str) -> None:
-        self._runs[run_id] = self._runs.get(run_id, 0) + 1
+    def begin(self, run_id: str, topics: Iterable[str]) -> None:
+        self._runs.setdefault(run_id, []).append(frozenset(topics))
 
     def end(self, run_id: str) -> None:
-        left = self._runs.pop(run_id, 0) - 1
-        if left > 0:
-            self._runs[run_id] = left
+        if turns := self._runs.pop(run_id, [])[1:]:
+            self._runs[run_id] = turns
         self._some_ended.set()
+
+    @property
+    def topics(self) -> set[str]:
+        """Filters that somebody may listen with, of whom the store need not know yet."""
+        return {topic for turns in self._runs.values() for topics in turns for topic in topics}
 
     def keep_only(self, owns: Callable[[str], bool]) -> None:
         """Forgets runs that are somebody else's now."""
-        self._runs = {run_id: count for run_id, count in self._runs.items() if owns(run_id)}
+        self._runs = {run_id: turns for run_id, turns in self._runs.items() if owns(run_id)}
         self._some_ended.set()
 
     def any_of(self, run_ids: Collection[str]) -> bool:

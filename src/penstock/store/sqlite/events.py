@@ -34,7 +34,7 @@ def deliver(session: Session, deliveries: Sequence[Delivery]) -> list[InboxRow]:
     bodies: dict[tuple[int, str], bytes] = {}
     for delivery in deliveries:
         bodies.setdefault((delivery.event_seq, delivery.run_id), delivery.body)
-    fresh = set(map(tuple, session.select_rows("insert_deliveries", list(bodies))))
+    fresh = {(row[0], row[1]) for row in session.select_rows("insert_deliveries", list(bodies))}
     new = [(place[1], body) for place, body in bodies.items() if place in fresh]
     numbers = session.number_rows("insert_inbox", new)
     return [InboxRow(seq, run_id, body) for seq, (run_id, body) in zip(numbers, new, strict=True)]
