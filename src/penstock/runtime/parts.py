@@ -39,6 +39,7 @@ from penstock.store.protocol import Store
 from penstock.tools.function_threads import FunctionThreads
 from penstock.tools.functions import Functions
 from penstock.tools.http_client import HttpClient
+from penstock.tools.outbound import OutboundPolicy
 from penstock.tools.performer import HttpTools
 from penstock.tools.resources import ResourceFetcher
 
@@ -95,7 +96,7 @@ def assemble(
     evaluator = Evaluator(workers, secrets, metrics)
     directory = Directory(store, clock, functions)
     threads = FunctionThreads()
-    client = HttpClient()
+    client = HttpClient(policy=OutboundPolicy(settings.allowed_hosts, lambda: settings.in_development))
     pinning = Pinning(ResourceFetcher(client), evaluator, secrets)
     definitions = Definitions(store, evaluator=evaluator, directory=directory, pinning=pinning, clock=clock)
     turns = Turns(

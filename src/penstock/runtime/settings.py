@@ -14,6 +14,7 @@ from penstock.model import limits
 from penstock.model.diagnostics import suggestion
 from penstock.model.retention import Retention
 from penstock.model.source import read_source
+from penstock.tools.outbound import AllowedHost, is_loopback, parse_allowed
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -53,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A JSON or YAML file, name → value, put into the store when the engine starts."""
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
+    allow_hosts: str = ""
+    """Private and other special addresses that may be called: names, `name:port`, addresses, networks; with commas."""
     calls_in_flight: int = limits.MAX_CALLS_IN_FLIGHT
     expression_processes: int = 2
     """Worker processes for expressions outside the native subset."""
@@ -73,6 +76,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not all("!" <= character <= "~" for character in self.token):
             # A client could never send it: a header loses blanks at its ends and knows no other characters.
             raise SettingsError("token: must have visible ASCII characters only, and no blank or line break")
+        try:
+            parse_allowed(self.allow_hosts)
+        except ValueError as error:
+            raise SettingsError(f"allow_hosts: {error}") from None
         if not 1 <= self.calls_in_flight <= 100_000:
             raise SettingsError("calls_in_flight: must be between 1 and 100000")
         if not 2 <= self.expression_processes <= 64:
@@ -101,6 +108,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def key_path(self) -> Path:
         return Path(self.key_file) if self.key_file else Path(self.data_dir) / "key"
+
+    @property
+    def allowed_hosts(self) -> tuple[AllowedHost, ...]:
+        """What `allow_hosts` says."""
+        return parse_allowed(self.allow_hosts)
+
+    @property
+    def in_development(self) -> bool:
+        """Development mode: no token, and nobody but this machine can ask."""
+        return not self.token and is_loopback(self.host)
 
     @property
     def role_names(self) -> tuple[str, ...]:

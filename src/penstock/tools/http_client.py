@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -27,14 +28,9 @@ from penstock.model.limits import (
     MAX_VALUE_BYTES,
     REFUSED_BACKOFF_MS,
 )
-from penstock.tools.addresses import (
-    AddressPolicy,
-    AddressRefused,
-    GuardedResolver,
-    check_literal,
-    development_policy,
-)
+from penstock.tools.addresses import AddressRefused, GuardedResolver, check_literal
 from penstock.tools.http_request import HttpRequest, InvalidRequest, target_of
+from penstock.tools.outbound import AddressPolicy, OutboundPolicy
 
 USER_AGENT: Final = f"penstock/{__version__}"
 CREDENTIAL_HEADERS: Final = frozenset(
@@ -82,15 +78,22 @@ class HttpResponse(msgspec.Struct, frozen=True):
 class HttpClient:
     """Keeps the connections. Made inside a running event loop; `close` ends them.
 
-    `policy` decides which addresses may be called, `sleep` waits between tries of a refused connection.
+    `policy` decides which addresses may be called, `sleep` waits between tries of a refused connection, `resolver`
+    finds the addresses of names (None: as the system does).
     """
 
-    def __init__(self, *, policy: AddressPolicy = development_policy, sleep: Sleep = asyncio.sleep) -> None:
-        self._policy = policy
+    def __init__(
+        self,
+        *,
+        policy: AddressPolicy | None = None,
+        sleep: Sleep = asyncio.sleep,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._policy = policy = OutboundPolicy() if policy is None else policy
         self._sleep = sleep
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=GuardedResolver(policy),
+                resolver=GuardedResolver(policy, resolver),
                 limit=MAX_OUTBOUND_CONNECTIONS,
                 limit_per_host=MAX_OUTBOUND_CONNECTIONS_PER_HOST,
                 keepalive_timeout=IDLE_CONNECTION_MS / 1000,
@@ -119,7 +122,8 @@ class HttpClient:
         """Sends the request, within `timeout_ms` in all.
 
         A refused connection is tried again (`REFUSED_BACKOFF_MS`). Faults: communication/500 when there is no
-        response, timeout/408 when it is late, runtime/500 when it is too large; `unknown_outcome` is True
+        response, timeout/408 when it is late, runtime/500 when it is too large, configuration/400 when the
+        policy refuses its address, or that of a redirect; `unknown_outcome` is True
         when the request may have been taken.
         """
         if timeout_ms <= 0:
@@ -158,7 +162,9 @@ class HttpClient:
 
     async def _send(self, request: HttpRequest, redirect: bool, max_body_bytes: int) -> HttpResponse | Fault:
         url = URL(request.uri, encoded=True)
-        check_literal(self._policy, url.raw_host or "")
+        literal = check_literal(self._policy, url.raw_host or "", url.port or 0)
+        if literal is not None and url.raw_host != str(literal):
+            url = url.with_host(str(literal))  # so that nobody reads the host again, and otherwise
         async with self._session.request(
             request.method,
             url,
@@ -245,7 +251,7 @@ def _failed(request: HttpRequest, error: Exception) -> Fault:
     place = place_of(request)
     match error:
         case AddressRefused():
-            return Fault(errors.COMMUNICATION, 500, "Address not allowed", f"the call is not allowed: {error}")
+            return Fault(errors.CONFIGURATION, 400, "Address not allowed", f"{place} must not be called: {error}")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return _communication("TLS failed", f"no TLS connection to {place}: {error}")
         case aiohttp.ConnectionTimeoutError():

@@ -44,7 +44,14 @@ _USUAL_URL: Final = "http://127.0.0.1:8090"
 @click.option("--roles", metavar="ROLES", help="api (takes requests), engine (moves runs), or both: api,engine.")
 @click.option("--lease", "lease_s", type=int, metavar="SECONDS", help="How long a silent node keeps its runs; 10.")
 @click.option("--node-name", metavar="NAME", help="How `penstock nodes` names this one; host:process when absent.")
-def up(config: str | None, **given: str | int | None) -> None:
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="What may be called though it is private: NAME[:PORT], an address or 10.0.0.0/8; can be given again.",
+)
+def up(config: str | None, allow_hosts: tuple[str, ...], **given: str | int | None) -> None:
     """Start the engine and its API; Ctrl-C or SIGTERM ends it after what is under way.
 
     Every option can be set in the environment instead: PENSTOCK_HOST, PENSTOCK_STORE and so on, or in the settings
@@ -52,7 +59,7 @@ def up(config: str | None, **given: str | int | None) -> None:
 
     Several of them may share one PostgreSQL database: each moves a part of the runs.
     """
-    _serve(load_settings(None, config=config, **given))
+    _serve(load_settings(None, config=config, allow_hosts=",".join(allow_hosts) or None, **given))
 
 
 def _serve(settings: Settings) -> None:
