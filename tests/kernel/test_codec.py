@@ -11,6 +11,7 @@ from penstock.kernel.commands import Deferred, Invoke
 from penstock.kernel.facts import Fact
 from penstock.kernel.messages import (
     CallFinished,
+    CallOffered,
     CancelRequested,
     ChildFinished,
     Continued,
@@ -33,6 +34,8 @@ from penstock.kernel.state import (
     ForWork,
     Frame,
     ListenWork,
+    OfferedWork,
+    Participant,
     RunState,
     ThenWork,
     TryWork,
@@ -43,6 +46,7 @@ from penstock.model.limits import INLINE_VALUE_BYTES
 from penstock.model.workflow import WorkflowIdentity
 
 GOLDEN = Path(__file__).parent / "golden" / "codec-1.json"
+TOOLS = Path(__file__).parent / "golden" / "codec-1-tools.json"
 IDENTITY = WorkflowIdentity("tests", "golden", "1.2.3")
 SMALL = Value({"n": 1, "s": "é"})
 LARGE = Value("x" * (INLINE_VALUE_BYTES + 1))
@@ -106,6 +110,58 @@ ENTRY = codec.JournalEntry(
     ),
 )
 
+OFFERED = CallOffered(
+    at=10, call_id="call-1", capability="check", tools=("a", "b"), start_by=50, prefix="sh.keptn.event.", pushed=("b",)
+)
+TAKEN = OfferedWork(
+    Invoke("call-1", 3, "/do/0/a", "capability", SMALL, (), 99),
+    "check",
+    "sh.keptn.event.",
+    50,
+    ("a", "b"),
+    (Participant("a", 2, 11, "unknown", "warning", "hm"), Participant("b", 0, 12)),
+    LARGE,
+    ("result", "status"),
+    3,
+    1,
+    13,
+)
+OFFERED_STATE = RunState(
+    run_id="r",
+    workflow=IDENTITY,
+    version=2,
+    status="running",
+    input=SMALL,
+    context=SMALL,
+    started_at=1,
+    updated_at=13,
+    frames={
+        0: Frame(0, -1, 0, "inside", SMALL, 1),
+        1: Frame(1, 0, 1, "calling", SMALL, 1, deadline_at=99, work=TAKEN),
+        2: Frame(2, 0, 2, "calling", SMALL, 1, wake_at=50, work=OfferedWork(TAKEN.invoke, "c", "", 50, ())),
+    },
+)
+OFFERED_ENTRY = codec.JournalEntry(
+    OFFERED,
+    (),
+    (
+        Fact("task.offered", 10, 1, "/do/0/a", "a", detail={"capability": "check"}),
+        Fact("task.tool_started", 11, 1, "/do/0/a", "a", detail={"tool": "a", "token": 2}),
+        Fact("task.progress", 11, 1, "/do/0/a", "a", detail={"tool": "a", "token": 2, "data": 1}),
+        Fact("task.tool_finished", 11, 1, "/do/0/a", "a", detail={"tool": "a", "token": 2}),
+        Fact("task.superseded", 11, 1, "/do/0/a", "a", detail={"tool": "a", "token": 1}),
+        Fact("task.ignored", 11, 1, "/do/0/a", "a", detail={"tool": "x", "token": 0}),
+    ),
+)
+
+
+def written_of_tools() -> dict[str, str]:
+    return {
+        "state": codec.encode_state(OFFERED_STATE)[0].hex(),
+        "entry": codec.encode_entry(OFFERED_ENTRY)[0].hex(),
+        "message/call-offered": codec.encode_message(OFFERED)[0].hex(),
+    }
+
 
 def written() -> dict[str, str]:
     return {
@@ -137,6 +193,16 @@ def test_golden_bytes_are_read_as_what_they_meant() -> None:
         read, references = codec.decode_message(golden[f"message/{name}"])
         load(references)
         assert read == message
+
+
+def test_tasks_of_tools_are_written_as_they_were_always_written_and_read_as_what_they_meant() -> None:
+    golden = json.loads(TOOLS.read_text())
+    assert written_of_tools() == golden
+    state, references = codec.decode_state(bytes.fromhex(golden["state"]))
+    load(references)
+    assert state == OFFERED_STATE
+    assert codec.decode_entry(bytes.fromhex(golden["entry"]))[0] == OFFERED_ENTRY
+    assert codec.decode_message(bytes.fromhex(golden["message/call-offered"]))[0] == OFFERED
 
 
 def test_a_large_value_is_stored_apart_once_and_small_ones_inline() -> None:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from penstock.errors import COMMUNICATION, TIMEOUT, Fault
-from penstock.kernel.commands import Invoke, SendMessage
+from penstock.kernel.commands import Invoke, Offer, SendMessage
 from penstock.kernel.messages import (
     CallFinished,
+    CallOffered,
     CancelRequested,
     ChildFinished,
     Continued,
@@ -20,8 +21,9 @@ from penstock.kernel.messages import (
     SuspendRequested,
     TimerFired,
 )
-from penstock.kernel.state import TRANSITIONS
+from penstock.kernel.state import TRANSITIONS, OfferedWork
 from penstock.kernel.values import Value
+from penstock.model.json_value import Json
 from tests.kernel.world import RUN_ID, Run, given
 
 FAULTS = [
@@ -41,6 +43,8 @@ _leaf = st.sampled_from(
         {"wait": {"seconds": 5}, "timeout": {"after": {"seconds": 2}}},
         HTTP,
         {**HTTP, "timeout": {"after": {"seconds": 3}}, "output": {"as": "${ {n: .} }"}},
+        {"call": "checknumber", "with": {"n": "${ .n? }"}},
+        {"call": "checknumber", "timeout": {"after": {"seconds": 3}}},
         {"raise": {"error": {"type": "https://e.test/x", "status": 500}}},
         {"emit": {"event": {"with": {"type": "com.x", "data": "${ . }"}}}},
         {"listen": {"to": {"one": {"with": {"type": "a"}, "correlate": {"k": {"from": ".data.k"}}}}}},
@@ -91,6 +95,33 @@ class AnyMessageInAnyState(RuleBasedStateMachine):
         call_id = made[pick % len(made)].call_id if made else "nobody"
         output = None if fault else Value(data)
         self.run.send(CallFinished(at=self.run.at, call_id=call_id, output=output, fault=fault))
+
+    @rule(
+        pick=st.integers(0, 3), wait=st.sampled_from([0, 1000, 4000]), tools=st.sampled_from([(), ("a",), ("a", "b")])
+    )
+    def a_call_is_offered(self, pick: int, wait: int, tools: tuple[str, ...]) -> None:
+        made = [command for command in self.run.commands if isinstance(command, Invoke)]
+        call_id = made[pick % len(made)].call_id if made else "nobody"
+        start_by = self.run.at + wait if wait else 0
+        message = CallOffered(at=self.run.at, call_id=call_id, capability="checknumber", tools=tools, start_by=start_by)
+        self.run.send(message)
+
+    @rule(
+        pick=st.integers(0, 3),
+        said=st.sampled_from(["started", "started", "status.changed", "finished", "finished", "cancelled"]),
+        tool=st.sampled_from(["a", "b", "guest"]),
+        lease=st.sampled_from([None, 1, 2]),
+        data=st.sampled_from([None, {"n": 1}, {"result": "fail"}, {"status": "unknown"}, {"n": [0] * 9_000}, 5]),
+    )
+    def a_tool_says_something(self, pick: int, said: str, tool: str, lease: int | None, data: Json) -> None:
+        made = [command for command in self.run.commands if isinstance(command, Offer)]
+        call_id = made[pick % len(made)].call_id if made else "nobody"
+        event = {"type": f"checknumber.{said}", "triggeredid": call_id, "penstocktool": tool, "data": data}
+        event |= {} if lease is None else {"penstocklease": lease}
+        matches = tuple(
+            EventMatch(f.entry, 0) for f in self.run.live.frames.values() if isinstance(f.work, OfferedWork)
+        )
+        self.run.send(EventArrived(at=self.run.at, event=Value(event), matches=matches))
 
     @rule(ms=st.sampled_from([0, 1, 999, 1000, 1001, 2500, 10_000]))
     def time_goes_by(self, ms: int) -> None:

@@ -89,4 +89,29 @@ class Unsubscribe(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t"
     entry: int
 
 
-Command = Invoke | CancelCall | SendMessage | PublishEvent | Subscribe | Unsubscribe
+class Offer(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t", omit_defaults=True):
+    """Offers work to tools by `event`, a structured CloudEvent, in the same transaction as this turn.
+
+    The event is published, too. (`call_id`, tool) is unique: a second offer replaces the first. Those of `tools`
+    that `pushed` names get the event sent; the others fetch it. Leases are counted from `token` on, so that a lease
+    of an earlier offer of the same call is never as new as one of this offer.
+    """
+
+    call_id: str
+    capability: str
+    tools: tuple[str, ...]
+    event: Value
+    deadline_at: int
+    pushed: tuple[str, ...] = ()
+    token: int = 0
+
+
+class Withdraw(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="t", omit_defaults=True):
+    """Nobody shall begin the work of this call any more, or not this tool; what is offered goes, before anything is
+    offered anew."""
+
+    call_id: str
+    tool: str = ""
+
+
+Command = Invoke | CancelCall | SendMessage | PublishEvent | Subscribe | Unsubscribe | Offer | Withdraw

@@ -1,7 +1,13 @@
 """What happened, for people and subscribers. A fact is a lifecycle event of the DSL in compact form.
 
 `io.serverlessworkflow.workflow.<verb>.v1` and `io.serverlessworkflow.task.<verb>.v1` are made from them by
-`penstock.kernel.lifecycle`. `task.skipped` is Penstock's own.
+`penstock.kernel.lifecycle`. `task.skipped`, and what tells of tools that take work by event, are Penstock's own:
+- `task.offered` `{"capability", "tools", "call", "start_by"?}`;
+- `task.tool_started` `{"tool", "token", "supersedes"?}`;
+- `task.progress` `{"tool", "token", "data"}`, or `bytes` for data that is too large to be repeated;
+- `task.tool_finished` `{"tool", "token", "status", "result", "message"?}`;
+- `task.superseded` `{"tool", "token", "said", "reason"}`, an answer under a lease that is not the newest;
+- `task.ignored` `{"tool", "token", "said", "reason"}`, an answer that came twice, too late or from a stranger.
 """
 
 from typing import Literal
@@ -30,6 +36,12 @@ FactType = Literal[
     "task.faulted",
     "task.completed",
     "task.skipped",
+    "task.offered",
+    "task.tool_started",
+    "task.progress",
+    "task.tool_finished",
+    "task.superseded",
+    "task.ignored",
 ]
 
 

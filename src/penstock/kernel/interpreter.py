@@ -7,6 +7,7 @@ comes too late, twice, or for something that is gone is `stale` and changes noth
 from penstock.kernel.machine import ROOT, Machine
 from penstock.kernel.messages import (
     CallFinished,
+    CallOffered,
     CancelRequested,
     ChildFinished,
     Continued,
@@ -22,6 +23,7 @@ from penstock.kernel.nodes import Program
 from penstock.kernel.problems import timeout_fault
 from penstock.kernel.state import ENDED, CallWork, ChildWork, FaultWork, Frame, RunState, TryWork
 from penstock.kernel.tasks.listen import take_event
+from penstock.kernel.tasks.offering import offer, take_answers
 from penstock.kernel.tasks.registry import KINDS
 from penstock.kernel.tasks.retrying import attempt_timed_out
 from penstock.kernel.values import EMPTY_OBJECT, NULL
@@ -80,10 +82,13 @@ def _apply(machine: Machine, message: Message) -> bool:
             return False
         case CallFinished():
             return _call_finished(machine, message)
+        case CallOffered():
+            return offer(machine, message)
         case ChildFinished():
             return _child_finished(machine, message)
         case EventArrived():
-            return take_event(machine, message.matches, message.event)
+            answered = take_answers(machine, message.matches, message.event)
+            return take_event(machine, message.matches, message.event) or answered
         case TimerFired():
             return _timer_fired(machine)
         case Continued():

@@ -6,7 +6,7 @@ edition find theirs.
 
 from typing import Final
 
-from penstock.kernel.facts import Fact
+from penstock.kernel.facts import Fact, FactType
 from penstock.kernel.ids import derived_id
 from penstock.kernel.instants import rfc3339
 from penstock.model.json_value import Json
@@ -24,8 +24,22 @@ _INSTANTS: Final = {
     "created": "createdAt",
     "retried": "retriedAt",
     "skipped": "skippedAt",
+    "offered": "offeredAt",
+    "tool_started": "startedAt",
+    "progress": "updatedAt",
+    "tool_finished": "finishedAt",
+    "superseded": "receivedAt",
+    "ignored": "receivedAt",
 }
-_OWN: Final = frozenset({"task.skipped"})
+_OF_TOOLS: Final[tuple[FactType, ...]] = (
+    "task.offered",
+    "task.tool_started",
+    "task.progress",
+    "task.tool_finished",
+    "task.superseded",
+    "task.ignored",
+)
+_OWN: Final = frozenset({"task.skipped", *_OF_TOOLS})
 
 
 def to_cloudevent(fact: Fact, *, run_id: str, workflow: WorkflowIdentity, seq: int, index: int) -> dict[str, Json]:

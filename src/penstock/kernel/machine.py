@@ -23,6 +23,7 @@ from penstock.kernel.state import (
     CallWork,
     Frame,
     ListenWork,
+    OfferedWork,
     RunState,
     RunStatus,
     ThenWork,
@@ -350,6 +351,10 @@ class Machine:
                     self.unknown_calls[self.call_place(frame)] = invoke.call_id
             case ListenWork():
                 self.commands.append(Unsubscribe(frame.entry))
+            case OfferedWork(invoke=invoke):
+                KINDS[self.node(frame).kind].cancel(self, frame)
+                if outcome_unknown:
+                    self.unknown_calls[self.call_place(frame)] = invoke.call_id
             case _:
                 KINDS[self.node(frame).kind].cancel(self, frame)
 
@@ -366,10 +371,10 @@ class Machine:
             return "running"
         waits = False
         for frame in self.frames.values():
+            if frame.phase in ("calling", "child"):
+                return "running"
             if frame.wake_at or frame.phase == "listening":
                 waits = True
-            elif frame.phase in ("calling", "child"):
-                return "running"
         return "waiting" if waits else "running"
 
 

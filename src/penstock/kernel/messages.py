@@ -47,6 +47,22 @@ class CallFinished(MessageBase, frozen=True, kw_only=True):
     fault: Fault | None = None
 
 
+class CallOffered(MessageBase, frozen=True, kw_only=True):
+    """The tools of this call to a capability take work by event: offer it to them.
+
+    `capability` and `prefix` make the types of the events; `tools` are those that the binding chose, of which
+    `pushed` get the event sent to them and the others fetch it. Somebody must have started by `start_by`
+    (milliseconds UTC, 0 for no such deadline). To a call that is over, or offered already, it is stale.
+    """
+
+    call_id: str
+    capability: str
+    tools: tuple[str, ...]
+    start_by: int
+    prefix: str = ""
+    pushed: tuple[str, ...] = ()
+
+
 class ChildFinished(MessageBase, frozen=True, kw_only=True):
     """A run that `entry` started has ended: `output` when completed, `fault` otherwise."""
 
@@ -97,6 +113,7 @@ class ResumeRequested(MessageBase, frozen=True, kw_only=True):
 Message = (
     Started
     | CallFinished
+    | CallOffered
     | ChildFinished
     | EventArrived
     | TimerFired

@@ -77,6 +77,41 @@ class CallWork(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="call
     invoke: Invoke
 
 
+class Participant(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A tool that has started a task. `token` is the lease of its newest start, 0 without one.
+
+    Once it has finished, `status` is succeeded, unknown or errored, and `result` pass, warning or fail.
+    """
+
+    tool: str
+    token: int
+    started_at: int
+    status: str = ""
+    result: str = ""
+    message: str = ""
+
+
+class OfferedWork(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="offered"):
+    """A call whose tools take work by event: `penstock.kernel.tasks.offering` has the rules.
+
+    Until somebody has started, the frame's `wake_at` is `start_by`. `output` are the merged outputs of those that
+    have finished; `told` those of `status` and `result` that any of them said. `progress` and `ignored` count
+    answers, for the limits on facts; `heard_at` is the last sign of life.
+    """
+
+    invoke: Invoke
+    capability: str
+    prefix: str
+    start_by: int
+    tools: tuple[str, ...]
+    participants: tuple[Participant, ...] = ()
+    output: Value | None = None
+    told: tuple[str, ...] = ()
+    progress: int = 0
+    ignored: int = 0
+    heard_at: int = 0
+
+
 class ChildWork(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="child"):
     child_id: str
 
@@ -94,7 +129,7 @@ class ThenWork(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="then
     then: str
 
 
-Work = ForWork | ForkWork | TryWork | ListenWork | CallWork | ChildWork | FaultWork | ThenWork
+Work = ForWork | ForkWork | TryWork | ListenWork | CallWork | ChildWork | FaultWork | ThenWork | OfferedWork
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False, array_like=True):

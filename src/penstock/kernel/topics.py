@@ -10,6 +10,8 @@ from typing import Final
 
 from penstock.errors import Fault
 from penstock.events.attributes import AttributeMatcher, compile_attribute
+from penstock.events.correlation import correlation_key
+from penstock.events.tool_events import TRIGGERED_ID
 from penstock.expressions import Expression, Template, compile_expression, compile_template, strip_wrapper
 from penstock.kernel.values import Value
 from penstock.model.event_filters import EventFilter
@@ -115,3 +117,25 @@ def _expected(expect: str | None) -> Template | None:
     if expect is None:
         return None
     return compile_template(expect, bare=expect.lstrip().startswith((".", "$")))
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+TASK_TOPIC: Final = EventTopic(
+    topic="penstock#tasks",
+    type=None,
+    matchers=((TRIGGERED_ID, _is_text),),
+    expressions=(),
+    run_predicate=None,
+    expected={},
+    dynamic={f"with/{TRIGGERED_ID}": compile_template(f"${{ .{TRIGGERED_ID} }}")},
+)
+"""The events by which tools answer: all that name what triggered them. The one topic that no workflow defines, so
+that it belongs to every engine's listeners from the beginning. Its name is none that a workflow's filter can have."""
+
+
+def task_key(call_id: str) -> str:
+    """The key under which a task that tools take by event is found by their answers."""
+    return correlation_key(dict.fromkeys(TASK_TOPIC.key_names, call_id))

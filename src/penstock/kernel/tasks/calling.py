@@ -17,8 +17,9 @@ from penstock.kernel.ids import derived_id
 from penstock.kernel.messages import CancelRequested, ParentLink, Started
 from penstock.kernel.nodes import Formula, Node
 from penstock.kernel.problems import TaskFault, expression_fault, fault_of, runtime_fault
-from penstock.kernel.state import CallWork, ChildWork, FaultWork, Frame
+from penstock.kernel.state import CallWork, ChildWork, FaultWork, Frame, OfferedWork
 from penstock.kernel.tasks.kind import TaskKind
+from penstock.kernel.tasks.offering import give_up, nobody_started
 from penstock.kernel.tasks.retrying import key_to_resend
 from penstock.kernel.values import NULL, Value
 from penstock.model.data_flow import Authentication, BasicAuthentication, BearerAuthentication
@@ -105,6 +106,13 @@ class CallKindOfTask(TaskKind[CallTask]):
 
     def child_done(self, machine: "Machine", frame: Frame, child: Frame, output: Value) -> None:
         machine.complete(frame.entry, output)
+
+    def wake(self, machine: "Machine", frame: Frame) -> None:
+        nobody_started(machine, frame)
+
+    def cancel(self, machine: "Machine", frame: Frame) -> None:
+        if isinstance(frame.work, OfferedWork):
+            give_up(machine, frame, frame.work)
 
     def authorization(self, machine: "Machine", frame: Frame) -> tuple[Json, tuple[Deferred, ...]]:
         spec = machine.node(frame).spec

@@ -165,14 +165,14 @@ class ListenKind(TaskKind[ListenTask]):
 def take_event(machine: "Machine", matches: Sequence[EventMatch], event: Value) -> bool:
     """Hands an event to the listeners that it matched; False if none of them wants it, or no longer.
 
-    One listener consumes an event once, whichever of its `any` filters match; what its `until` strategy consumes
-    is not among its events. Only for `all` may one event meet several filters.
+    One listener consumes an event once, whichever of its filters match; what its `until` strategy consumes is not
+    among its events. For `all`, one event may meet several filters, and is still one event.
     """
     taken: set[int] = set()
     for match in sorted(matches, key=lambda match: (match.entry, not _is_of_until(machine, match))):
         if match.entry in taken and not _meets_several(machine, match):
             continue
-        if _take_match(machine, match, event):
+        if _take_match(machine, match, event, consumed=match.entry in taken):
             taken.add(match.entry)
     return bool(taken)
 
@@ -193,7 +193,7 @@ def _listening(machine: "Machine", match: EventMatch) -> ListenSpec | None:
     return None if frame is None or not isinstance(frame.work, ListenWork) else _spec(machine, frame)
 
 
-def _take_match(machine: "Machine", match: EventMatch, event: Value) -> bool:
+def _take_match(machine: "Machine", match: EventMatch, event: Value, *, consumed: bool) -> bool:
     frame = machine.frames.get(match.entry)
     if frame is None or not isinstance(frame.work, ListenWork) or frame.work.closed:
         return False
@@ -205,7 +205,7 @@ def _take_match(machine: "Machine", match: EventMatch, event: Value) -> bool:
         if expected[name] is None
     ):
         return False
-    taken = _take(spec, work, match.filter, _read(spec.read, event))
+    taken = _take(spec, work, match.filter, () if consumed else (_read(spec.read, event),))
     if taken is None:
         return False
     frame = machine.change(frame, work=taken)
@@ -220,8 +220,9 @@ def _take_match(machine: "Machine", match: EventMatch, event: Value) -> bool:
     return True
 
 
-def _take(spec: ListenSpec, work: ListenWork, index: int, item: Value) -> ListenWork | None:
-    """The work after the event met filter `index`; None if that filter has its event already."""
+def _take(spec: ListenSpec, work: ListenWork, index: int, items: tuple[Value, ...]) -> ListenWork | None:
+    """The work after the event met filter `index`; None if that filter has its event already. `items` is the event
+    as it is read, or nothing if another filter has taken it in."""
     if index >= spec.count:
         until = spec.strategy.until_strategy
         assert until is not None
@@ -230,7 +231,7 @@ def _take(spec: ListenSpec, work: ListenWork, index: int, item: Value) -> Listen
         met = (*work.until_met, index)
         closed = until.mode != "all" or len(met) == len(until.filters)
         return msgspec.structs.replace(work, until_met=met, closed=closed)
-    arrived = (*work.arrived, item)
+    arrived = (*work.arrived, *items)
     match spec.strategy.mode:
         case "one":
             return msgspec.structs.replace(work, arrived=arrived, closed=True)
