@@ -73,6 +73,13 @@ async def test_an_event_is_taken_once_by_source_and_id(engine: Engine) -> None:
     assert (await engine.wait_run(run.id, 10)).output == [{"n": 1}, {"n": 2}]
 
 
+async def test_an_event_that_meets_two_filters_is_consumed_once(engine: Engine) -> None:
+    await engine.deploy(document("l", "- l: {listen: {to: {all: [{with: {type: a}}, {with: {source: /test}}]}}}\n"))
+    run = await engine.start_run("test", "l", "latest", {})
+    await engine.publish([event("a", {"n": 1})])
+    assert (await engine.wait_run(run.id, 10)).output == [{"n": 1}]
+
+
 async def test_two_events_at_once_serve_two_listeners_one_after_the_other(engine: Engine) -> None:
     await engine.deploy(document("l", LISTEN + LISTEN.replace("l:", "m:") + LISTEN.replace("l:", "n:")))
     run = await engine.start_run("test", "l", "latest", {})
