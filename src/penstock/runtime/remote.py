@@ -32,7 +32,7 @@ class Remote:
         self._asked: dict[str, float] = {}
         """Our runs that others watch, and until when."""
         self._some = asyncio.Event()
-        self._look: set[str] = set()
+        self._look: dict[str, None] = {}
 
     # What others want to know of us
 
@@ -71,7 +71,7 @@ class Remote:
     def told(self, run_id: str) -> None:
         """Another node said that a run has moved."""
         if self._watching.watches(run_id):
-            self._look.add(run_id)
+            self._look[run_id] = None
             self._some.set()
 
     async def run(self) -> None:
@@ -82,13 +82,13 @@ class Remote:
                 async with asyncio.timeout(REMOTE_LOOK_MS / 1000):
                     await self._some.wait()
             except TimeoutError:
-                self._look.update(run_id for run_id in self._watching.watched() if not self._shares.owns(run_id))
+                self._look |= {run_id: None for run_id in self._watching.watched() if not self._shares.owns(run_id)}
                 if _now() - asked_at > REMOTE_WATCH_MS / 3000:
                     asked_at = _now()
                     for run_id in self._look:
                         self._store.tell(RunWatched(self._shares.node, run_id))
             self._some.clear()
-            looks, self._look = self._look, set()
+            looks, self._look = self._look, {}
             for run_id in looks:
                 await self._look_at(run_id)
 

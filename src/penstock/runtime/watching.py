@@ -46,9 +46,9 @@ class Watching:
     def awaits_end(self, run_id: str) -> bool:
         return run_id in self._ends
 
-    def watched(self) -> set[str]:
+    def watched(self) -> list[str]:
         """The runs that somebody watches or waits for."""
-        return {*self._runs, *self._ends}
+        return list(dict.fromkeys((*self._runs, *self._ends)))
 
     def event_came(self) -> None:
         """An event was taken in or published."""
