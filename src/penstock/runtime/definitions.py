@@ -1,6 +1,6 @@
 """Checking, storing and finding workflows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -53,11 +53,17 @@ class Definitions:
         return CheckResult(valid, tuple(found), limits)
 
     async def deploy(
-        self, document: str | bytes | dict[str, Json], *, notation: str | None, source_text: str | None
+        self,
+        document: str | bytes | dict[str, Json],
+        *,
+        notation: str | None,
+        source_text: str | None,
+        allow: Callable[[str], None] | None = None,
     ) -> DeployResult:
         """Stores a definition with what it refers to.
 
-        Raises `Unprocessable` with the diagnostics, and `Conflict` for a version that has another content.
+        Raises `Unprocessable` with the diagnostics, `Conflict` for a version that has another content, and what `allow`
+        raises for the namespace.
         """
         loaded = _load(document, notation, "document")
         found = await self._findings(loaded)
@@ -65,6 +71,8 @@ class Definitions:
         if workflow is None or errors_in(found):
             raise _invalid(found)
         identity = workflow.identity
+        if allow is not None:
+            allow(identity.namespace)
         there = await self._store.get_workflow(identity.namespace, identity.name, identity.version)
         if there is not None:
             if there.content_hash != _hash(workflow):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -29,6 +29,7 @@ from penstock.runtime.pruning import Pruned, PruneWish
 from penstock.runtime.retrying import RetryPoint
 from penstock.runtime.settings import Settings
 from penstock.runtime.task_rows import TaskView
+from penstock.runtime.tokens import Tokens
 from penstock.runtime.views import (
     CheckResult,
     DeployResult,
@@ -105,9 +106,13 @@ class Engine:
         *,
         notation: str | None = None,
         source_text: str | None = None,
+        allow: Callable[[str], None] | None = None,
     ) -> DeployResult:
-        """Stores a workflow. Raises `Unprocessable` with diagnostics, `Conflict` for a version of other content."""
-        result = await self._parts.definitions.deploy(document, notation=notation, source_text=source_text)
+        """Stores a workflow. Raises `Unprocessable` with diagnostics, `Conflict` for a version of other content.
+
+        `allow` is asked with the namespace before anything is fetched or stored; what it raises ends the call.
+        """
+        result = await self._parts.definitions.deploy(document, notation=notation, source_text=source_text, allow=allow)
         if result.created:
             stored = result.stored
             self._log.info("workflow deployed", workflow=f"{stored.namespace}/{stored.name}:{stored.version}")
@@ -159,6 +164,10 @@ class Engine:
     ) -> str:
         """As `start_run`, for those who need no more than the id."""
         return await self._parts.starting.start(identity, input, labels=dict(labels or {}), idempotency_key=key, at=at)
+
+    async def run_namespace(self, run_id: str) -> str:
+        """The namespace of the run's workflow. Raises `NotFound`."""
+        return (await self._live(run_id)).run.namespace
 
     async def get_run(self, run_id: str) -> RunView:
         """The run with its last tasks. Raises `NotFound`."""
@@ -362,7 +371,7 @@ class Engine:
                 break
         return list(reversed(found))
 
-    # Tools and secrets
+    # Tools, secrets and tokens
 
     async def put_tool(self, definition: ToolDefinition) -> StoredTool:
         """Registers or replaces a tool; calls that waited for one like it begin."""
@@ -409,6 +418,11 @@ class Engine:
     async def delete_secret(self, name: str) -> None:
         """Raises `NotFound`."""
         await self._parts.secrets.delete(name)
+
+    @property
+    def tokens(self) -> Tokens:
+        """Who may ask for what."""
+        return self._parts.tokens
 
     # Inside
 

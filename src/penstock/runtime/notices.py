@@ -69,6 +69,7 @@ class Notices:
             if count % _SWEEPS_PER_LOAD == 0:
                 self._load("tools")
                 self._load("secrets")
+                self._load("tokens")
 
     async def load(self) -> None:
         """Loads for ever what others have changed."""
@@ -77,6 +78,8 @@ class Notices:
             self._some_changed.clear()
             changed, self._changed = self._changed, set()
             try:
+                if "tokens" in changed:
+                    await self._parts.tokens.load()
                 if "secrets" in changed:
                     await self._parts.secrets.load()
                 if "tools" in changed:
@@ -84,7 +87,7 @@ class Notices:
                     for capability in self._parts.directory.capabilities():
                         self._parts.dispatch.tools_changed(capability)
             except PenstockError as error:
-                self._log.warning("tools and secrets cannot be read", reason=str(error))
+                self._log.warning("tools, secrets and tokens cannot be read", reason=str(error))
                 await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
                 self._changed |= changed
                 self._some_changed.set()

@@ -111,6 +111,7 @@ class Opened:
             async with asyncio.timeout(GRACE_MS / 1000):
                 await parts.forwarding.emptied()
                 await parts.router.keep()
+                await parts.tokens.flush()
         await self._end_loops()
         await self._shut(parts)
         self._log.info("stopped")
@@ -123,6 +124,7 @@ class Opened:
     async def _begin(self, parts: Parts) -> None:
         await parts.secrets.load()
         await parts.directory.load()
+        await parts.tokens.load()
         if parts.store.exclusive:
             await take_up(parts, None, self._log)
         else:
@@ -133,6 +135,7 @@ class Opened:
             for name, value in read_secrets_file(self._settings.secrets).items():
                 await parts.secrets.put(name, value)
         parts.turns.start()
+        self._keep(parts.tokens.run)
         if self._settings.runs_engine:
             self._keep(parts.inbox.run, parts.router.run, parts.timers.run, parts.pruning.run)
             self._keep(lambda: self._sweep(parts))

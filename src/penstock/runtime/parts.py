@@ -31,6 +31,7 @@ from penstock.runtime.settings import Settings
 from penstock.runtime.shares import Shares
 from penstock.runtime.starting import Starting
 from penstock.runtime.timers import Timers
+from penstock.runtime.tokens import Tokens
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
 from penstock.runtime.workers import ExpressionWorkers
@@ -55,6 +56,7 @@ class Parts:
     live: LiveRuns
     programs: Programs
     secrets: Secrets
+    tokens: Tokens
     evaluator: Evaluator
     directory: Directory
     definitions: Definitions
@@ -96,7 +98,10 @@ def assemble(
     evaluator = Evaluator(workers, secrets, metrics)
     directory = Directory(store, clock, functions)
     threads = FunctionThreads()
-    client = HttpClient(policy=OutboundPolicy(settings.allowed_hosts, lambda: settings.in_development))
+    tokens = Tokens(store, clock, ids, spare=bool(settings.token))
+    client = HttpClient(
+        policy=OutboundPolicy(settings.allowed_hosts, lambda: settings.in_development and not tokens.exist)
+    )
     pinning = Pinning(ResourceFetcher(client), evaluator, secrets)
     definitions = Definitions(store, evaluator=evaluator, directory=directory, pinning=pinning, clock=clock)
     turns = Turns(
@@ -163,6 +168,7 @@ def assemble(
         live=live,
         programs=programs,
         secrets=secrets,
+        tokens=tokens,
         evaluator=evaluator,
         directory=directory,
         definitions=definitions,
