@@ -25,7 +25,7 @@ class Node:
     """`penstock up` behind a proxy. Each start is a new process, which appends to the same log."""
 
     def __init__(
-        self, name: str, directory: Path, server: PostgresServer, schema: str, arguments: Sequence[str]
+        self, name: str, directory: Path, server: PostgresServer, schema: str, variables: dict[str, str]
     ) -> None:
         self.name = name
         self.url = ""
@@ -37,7 +37,7 @@ class Node:
         self.proxy = Proxy(server.socket)
         self.lives = 0
         self._schema = schema
-        self._arguments = arguments
+        self._variables = variables
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
 
@@ -58,9 +58,9 @@ class Node:
         self._directory.mkdir(exist_ok=True)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(*COMMAND, "up", "--port", "0", "--store", store, "--log-format", "json", *self._arguments),
+                *(*COMMAND, "up", "--port", "0", "--store", store, "--log-format", "json"),
                 cwd=self._directory,
-                env=environment(PENSTOCK_KEY=_KEY, PYTHONUNBUFFERED="1"),
+                env=environment(PENSTOCK_KEY=_KEY, PYTHONUNBUFFERED="1", **self._variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -117,11 +117,11 @@ class Node:
 class Cluster:
     """Several nodes over one schema."""
 
-    def __init__(self, directory: Path, server: PostgresServer, schema: str, lease_ms: int) -> None:
+    def __init__(self, directory: Path, server: PostgresServer, schema: str, lease_s: int) -> None:
         self.nodes: list[Node] = []
         self.server = server
         self.schema = schema
-        self.lease_ms = lease_ms
+        self.lease_s = lease_s
         self._directory = directory
 
     @property
@@ -132,17 +132,17 @@ class Cluster:
     async def add(self, roles: str = "") -> Node:
         """One more node, which serves when this returns."""
         name = f"node{len(self.nodes)}"
-        arguments = ["--lease", str(self.lease_ms / 1000), *(["--roles", roles] if roles else [])]
-        node = Node(name, self._directory / name, self.server, self.schema, arguments)
+        variables = {"PENSTOCK_LEASE_S": str(self.lease_s), **({"PENSTOCK_ROLES": roles} if roles else {})}
+        node = Node(name, self._directory / name, self.server, self.schema, variables)
         await node.proxy.start()
         self.nodes.append(node)
         await node.start()
         return node
 
-    async def heal(self) -> None:
-        """Undoes every fault; returns when all nodes serve. Those that left on request stay away."""
+    async def heal(self, *, forget: bool = False) -> None:
+        """Undoes every fault (see `Proxy.heal`); returns when all nodes serve. Those that left on request stay away."""
         for node in self.nodes:
-            node.proxy.heal()
+            node.proxy.heal(forget=forget)
             if node.frozen:
                 node.thaw()
         await asyncio.gather(*(node.start() for node in self.nodes if not node.serves and not node.left))
@@ -161,10 +161,10 @@ class Cluster:
 
 @asynccontextmanager
 async def clustered(
-    directory: Path, server: PostgresServer, schema: str, *, lease_ms: int, nodes: int = 3, roles: Sequence[str] = ()
+    directory: Path, server: PostgresServer, schema: str, *, lease_s: int, nodes: int = 3, roles: Sequence[str] = ()
 ) -> AsyncIterator[Cluster]:
     """A cluster whose nodes serve; nothing of it is left afterwards. `roles`, if given, are those of each node."""
-    cluster = Cluster(directory, server, schema, lease_ms)
+    cluster = Cluster(directory, server, schema, lease_s)
     try:
         for role in roles or [""] * nodes:
             await cluster.add(role)

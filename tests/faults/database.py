@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from penstock.kernel.codec import decode_entry
 from penstock.store.rows import JournalRow
 from tests.postgres_server import PostgresServer
 
@@ -16,6 +17,21 @@ _LEFTOVERS: Final = {
     "a listener that outlives its run": "SELECT run_id, entry, topic FROM subscriptions",
     "a deadline that outlives its run": "SELECT id, next_at FROM runs WHERE next_at IS NOT NULL",
     "a call that outlives its run": "SELECT id FROM runs WHERE calling",
+}
+
+
+_STORY: Final = {
+    "row": "SELECT status, state_version, next_at, calling FROM runs WHERE id = $1",
+    "partition, owner, epoch, routed until": """
+        SELECT partition, owner, epoch, routed_seq FROM partitions
+        WHERE partition = (SELECT partition FROM runs WHERE id = $1)""",
+    "listens for": "SELECT entry, filter, topic, key FROM subscriptions WHERE run_id = $1",
+    "inbox": "SELECT seq FROM inbox WHERE run_id = $1",
+    "was brought": "SELECT event_seq FROM deliveries WHERE run_id = $1",
+    "events for it": """
+        SELECT seq, id, at, expires_at FROM events
+        WHERE id LIKE (SELECT value FROM run_labels WHERE run_id = $1 AND key = 'start') || '/%'""",
+    "last event": "SELECT max(seq) FROM events WHERE $1 <> ''",
 }
 
 
@@ -41,9 +57,18 @@ class Database:
         await self._connection.execute(statement)
 
     async def unended(self) -> list[str]:
-        """What stands in the way of the end: each run that has not ended, with its status."""
-        rows = await self._connection.fetch("SELECT id, name, status FROM runs WHERE ended_at = 0 ORDER BY id")
-        return [f"{row['id']} ({row['name']}): {row['status']}" for row in rows]
+        """The runs that have not ended."""
+        rows = await self._connection.fetch("SELECT id FROM runs WHERE ended_at = 0 ORDER BY id")
+        return [row["id"] for row in rows]
+
+    async def story(self, run_id: str) -> str:
+        """All that could tell why a run does not go on, for people."""
+        journal = [(row.seq, type(decode_entry(row.body)[0].message).__name__) for row in await self.journal(run_id)]
+        lines = [f"{run_id}: {journal}"]
+        for what, statement in _STORY.items():
+            rows = await self._connection.fetch(statement, run_id)
+            lines.append(f"  {what}: {[tuple(row) for row in rows]}")
+        return "\n".join(lines)
 
     async def suspended(self) -> list[str]:
         return [row["id"] for row in await self._connection.fetch("SELECT id FROM runs WHERE status = 'suspended'")]

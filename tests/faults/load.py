@@ -65,7 +65,7 @@ def _start(random: Random, key: str, plan: Plan, over_s: float) -> Start:
 
 
 class Load:
-    """Ends when everything that was to be asked for has been acknowledged."""
+    """`run` ends when everything that was to be asked for has been acknowledged."""
 
     def __init__(
         self, nodes: Callable[[], Sequence[Node]], random: Random, plans: Sequence[Plan], starts: Sequence[Start]
@@ -76,21 +76,25 @@ class Load:
         self._nodes = nodes
         self._random = random
 
+    async def __aenter__(self) -> "Load":
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
     async def run(self) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
-            self._session = session
-            async with asyncio.TaskGroup() as group:
-                for start in self.starts:
-                    group.create_task(self._live(start))
-                    for event in start.events:
-                        group.create_task(self._publish(start, *event))
+        """Everything that is to be asked for."""
+        async with asyncio.TaskGroup() as group:
+            for start in self.starts:
+                group.create_task(self._live(start))
+                for event in start.events:
+                    group.create_task(self._publish(start, *event))
 
     async def deploy(self) -> None:
-        """Every workflow, each by another node."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as session:
-            self._session = session
-            for plan in self.plans:
-                await self.insist("POST", "/api/v1/workflows", (200, 201), plan.document)
+        """Every workflow, each by any node."""
+        for plan in self.plans:
+            await self.insist("POST", "/api/v1/workflows", (200, 201), plan.document)
 
     async def insist(
         self, method: str, path: str, expected: Sequence[int], body: Json = None, headers: dict[str, str] | None = None

@@ -1,12 +1,14 @@
 """How every test of faults goes: load while there is trouble, then an end to all trouble, then a look at everything."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Final
 
+import aiohttp
 import msgspec
 
 from penstock.model.limits import PARTITIONS
@@ -18,12 +20,13 @@ from tests.faults.service import Service, serving
 from tests.faults.workflows import plans
 from tests.postgres_server import PostgresServer
 
-LEASE_MS: Final = 1_500
-STARTS: Final = 120
-TROUBLE_S: Final = 12.0
+LEASE_S: Final = 2
+STARTS: Final = 200
+TROUBLE_S: Final = 15.0
 END_S: Final = 45.0
 """What all runs together have to end once nothing fails any more: many times what they need on a quiet machine."""
 _LOOK_S: Final = 0.05
+_GAUGE: Final = re.compile(r"penstock_\w*(calls|messages|nodes|partitions|timers|queue|waiting)\w* ")
 
 
 class World(msgspec.Struct):
@@ -59,11 +62,11 @@ async def world(
     random = Random(seed)
     schema = "faults_" + "".join(random.choices("abcdefghijklmnop", k=12))
     service = Service(Random(f"{seed}/service"), hung=hung)
-    async with serving(service), clustered(directory, server, schema, lease_ms=LEASE_MS, roles=roles) as cluster:
+    async with serving(service), clustered(directory, server, schema, lease_s=LEASE_S, roles=roles) as cluster:
         kinds = plans(service.url)
         begun = starts_of(random, kinds, count=starts, over_s=(TROUBLE_S - 1) * starts / STARTS)
         load = Load(lambda: asked(cluster), Random(f"{seed}/clients"), kinds, begun)
-        async with looking(server, schema) as database:
+        async with looking(server, schema) as database, load:
             await even(database, len([role for role in roles if role != "api"]))
             await load.deploy()
             yield World(random, cluster, service, load, database)
@@ -103,8 +106,23 @@ async def _peace(here: World, database: Database, loading: "asyncio.Task[None]")
                     await here.load.resume(run_id)
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError:
-        left = [*(await database.unended()), *(await database.leftovers())]
-        raise AssertionError(f"not over after {END_S:.0f} s: {left[:20]} ({len(left)})") from None
+        unended, leftovers = await database.unended(), await database.leftovers()
+        stories = "\n".join([await database.story(run_id) for run_id in unended[:3]])
+        answered = "all" if loading.done() else "not all"
+        open_calls = [call for call in here.service.calls if not call.ended_at]
+        text = f"{len(unended)} runs not over after {END_S:.0f} s, {answered} clients answered; {leftovers}\n{stories}"
+        raise AssertionError(f"{text}\ncalls under way: {open_calls}\n{await _gauges(here)}") from None
+
+
+async def _gauges(here: World) -> str:
+    """What the nodes say of what they do now."""
+    lines: list[str] = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+        for node in here.cluster.serving:
+            async with session.get(f"{node.url}/metrics") as answer:
+                told = (await answer.text()).splitlines()
+            lines += [f"{node.name} {line}" for line in told if _GAUGE.match(line)]
+    return "\n".join(lines)
 
 
 async def even(database: Database, engines: int, within_s: float = 20.0) -> list[int]:

@@ -5,10 +5,9 @@ from typing import Final
 
 from penstock.model.limits import POSTGRES_IDLE_TRANSACTION_MS
 from tests.faults.replica import promote
-from tests.faults.scenario import LEASE_MS, TROUBLE_S, World, even, member_of, moved_away
+from tests.faults.scenario import LEASE_S, TROUBLE_S, World, even, member_of, moved_away
 from tests.postgres_server import PostgresServer
 
-LEASE_S: Final = LEASE_MS / 1000
 TAKEOVER_S: Final = LEASE_S + LEASE_S / 4 + 3.0
 """A lease, the time until another looks, and a generous allowance for a busy machine."""
 FROZEN_TAKEOVER_S: Final = TAKEOVER_S + min(LEASE_S, POSTGRES_IDLE_TRANSACTION_MS / 1000)
@@ -18,7 +17,7 @@ FROZEN_TAKEOVER_S: Final = TAKEOVER_S + min(LEASE_S, POSTGRES_IDLE_TRANSACTION_M
 async def killing(here: World) -> None:
     """Kills one of the nodes every two seconds; each comes back after a while."""
     takeovers: list[float] = []
-    until = _now() + TROUBLE_S + 3
+    until = _now() + TROUBLE_S
     while _now() < until:
         await asyncio.sleep(1 + here.random.random())
         node = here.random.choice(here.cluster.serving)
@@ -99,7 +98,7 @@ async def everything(here: World) -> None:
         await fault(here)
         await asyncio.sleep(here.random.random() * 1.5)
         if here.random.random() < 0.6:
-            await here.cluster.heal()
+            await here.cluster.heal(forget=here.random.random() < 0.5)
     here.note(", ".join(happened))
 
 
