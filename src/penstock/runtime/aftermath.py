@@ -116,12 +116,12 @@ class Aftermath:
         self._timers.note(run_id, until)
 
     def turned_away(self, run_id: str, items: Iterable[Queued]) -> None:
-        """What is in the store finds its node there; what is not is sent, or those who wait for it send it."""
+        """What is in the store finds its node there; what is not is sent. What somebody waited for he sends himself, if
+        he still waits: else it would come late, after what he asked for since."""
         items = list(items)
         self._inbox.forget([item.inbox_seq for item in items if item.inbox_seq])
         for item in (item for item in items if not item.inbox_seq):
-            left = item.waiter is not None and item.waiter.cancelled() and not item.is_start
-            if item.waiter is None or left:
+            if item.waiter is None:
                 self._forwarding.add(run_id, item.message)
             else:
                 item.refuse(NotHeld(run_id))

@@ -249,7 +249,7 @@ class Commits:
         if self._failures < limits.MAX_COMMIT_ATTEMPTS:
             return
         for item in (item for prepared in batch for item in prepared.turn.mail):
-            what = "try again" if item.is_start else "the request is kept and tried again"
+            what = "try again" if item.is_start else "the request may be done later; try again"
             item.refuse(InfrastructureError(f"the store cannot be written; {what}"))
 
     async def _back_off(self) -> None:

@@ -1,6 +1,7 @@
 """Cancelling, holding and resuming runs, wherever they are."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -16,6 +17,7 @@ from penstock.runtime.shares import NotHeld
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
 from penstock.store.protocol import Store
+from penstock.store.rows import RunRow
 
 _FIRST_LOOK_MS = 25
 
@@ -23,12 +25,22 @@ _FIRST_LOOK_MS = 25
 class Controlling:
     """A request for a run of this engine is a message in memory; for one of another node it goes by the inbox."""
 
-    def __init__(self, store: Store, live: LiveRuns, turns: Turns, inbox: Inbox, watching: Watching) -> None:
+    def __init__(
+        self,
+        store: Store,
+        live: LiveRuns,
+        turns: Turns,
+        inbox: Inbox,
+        watching: Watching,
+        *,
+        doubted: Callable[[], None],
+    ) -> None:
         self._store = store
         self._live = live
         self._turns = turns
         self._inbox = inbox
         self._watching = watching
+        self._doubted = doubted
 
     async def control(self, run_id: str, message: Message) -> None:
         """Returns when the run has dealt with the message, on disk.
@@ -43,10 +55,23 @@ class Controlling:
         except NotHeld:
             await self._from_afar(live, message)
             return
+        if result.stale and result.run is not None and await self._is_elsewhere(result.run):
+            await self._from_afar(live, message)
+            return
         if result.state is None:
             raise NotFound(f"there is no run {run_id}")
         if result.stale and result.state.ended:
             raise Conflict(f"the run {run_id} is {result.state.status}")
+
+    async def _is_elsewhere(self, run: RunRow) -> bool:
+        """Whether another node has moved the run: then a message that meant nothing here may mean something there."""
+        if self._store.exclusive:
+            return False
+        stored = await self._live.read(run.id)
+        if stored is None or stored.run == run:
+            return False
+        self._doubted()
+        return True
 
     async def _read(self, run_id: str) -> Live:
         live = await self._live.get(run_id)

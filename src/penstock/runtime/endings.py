@@ -84,6 +84,11 @@ class Endings:
     def unchanged(self, prepared: Prepared) -> None:
         """Nothing but messages without meaning came."""
         turn = prepared.turn
+        if not self._owns(turn.run_id):
+            # Judged by a state of the time before: its node judges anew.
+            self._aftermath.turned_away(turn.run_id, turn.mail)
+            self._close(turn)
+            return
         self._leftovers.add(prepared.consumed)
         self._answer(prepared)
         self._hold(turn, anew=False)

@@ -427,7 +427,8 @@ class Engine:
     # Inside
 
     async def _live(self, run_id: str) -> Live:
-        live = await self._parts.live.get(run_id)
+        live = self._parts.live.cached(run_id) if self._opened.is_sound else None
+        live = live or await self._parts.live.read(run_id)
         if live is None:
             raise NotFound(f"there is no run {run_id}")
         return live

@@ -7,7 +7,6 @@ the state and the messages of such a turn are of the time before.
 import asyncio
 import os
 import socket
-import time
 from collections.abc import Callable
 
 import structlog
@@ -37,7 +36,7 @@ class Membership:
         self._untaken: frozenset[int] = frozenset()
         """Partitions that are owned but not recovered in full."""
         self._surplus: frozenset[int] = frozenset()
-        self._renewed_at = time.monotonic()
+        self._renewed_at = asyncio.get_running_loop().time()
         self._leaving = False
         self._work = asyncio.Event()
         metrics.partitions.set_function(lambda: len(self._shares.held))
@@ -46,7 +45,7 @@ class Membership:
     @property
     def is_sound(self) -> bool:
         """Whether the lease lasts, as far as is known here."""
-        return time.monotonic() - self._renewed_at < self._settings.lease_s
+        return asyncio.get_running_loop().time() - self._renewed_at < self._settings.lease_s
 
     async def join(self, heed: Heed) -> None:
         """Becomes a member, with what is free. Raises `InfrastructureError`."""
@@ -95,7 +94,7 @@ class Membership:
                 self._work.set()
 
     async def _renew(self) -> None:
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         got = await self._parts.store.renew()
         before = self._shares.node
         lost = self._shares.told(got.node, got.held, got.engines)

@@ -59,6 +59,11 @@ class Opened:
         return self._parts is not None and not self.closing
 
     @property
+    def is_sound(self) -> bool:
+        """Whether nobody else can have the runs of this engine, as far as is known here."""
+        return self._membership is None or self._membership.is_sound
+
+    @property
     def parts(self) -> Parts:
         if self._parts is None:
             raise InfrastructureError("the engine is not open")
@@ -118,7 +123,7 @@ class Opened:
 
     def check_ready(self) -> None:
         """Raises `InfrastructureError` while the lease of this node is not renewed."""
-        if self._membership is not None and not self._membership.is_sound:
+        if not self.is_sound:
             raise InfrastructureError("the lease of this node cannot be renewed: the store does not answer")
 
     async def _begin(self, parts: Parts) -> None:

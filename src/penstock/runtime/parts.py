@@ -180,7 +180,7 @@ def assemble(
         watching=watching,
         history=History(store, programs),
         starting=Starting(store, shares, turns, definitions, clock, ids),
-        controlling=Controlling(store, live, turns, inbox, watching),
+        controlling=Controlling(store, live, turns, inbox, watching, doubted=renew_soon.set),
         remote=remote,
         forwarding=forwarding,
         pruning=Pruning(
