@@ -1,5 +1,6 @@
 -- Every statement of the SQLite store, by name. A row of placeholders followed by `...` is repeated for as many
--- rows as one execution writes (penstock/store/statements.py).
+-- rows as one execution writes (penstock/store/statements.py). Pairs are looked for by `IN (SELECT … FROM (VALUES …))`:
+-- by `IN (VALUES …)` alone, more than one pair makes SQLite read the whole table.
 
 -- name: insert_runs
 INSERT INTO runs (id, namespace, name, version, status, created_at, updated_at, ended_at, next_at, calling, labels,
@@ -44,7 +45,7 @@ INSERT INTO subscriptions (run_id, entry, filter, topic, key, body) VALUES (?, ?
 ON CONFLICT (run_id, entry, filter) DO UPDATE SET topic = excluded.topic, key = excluded.key, body = excluded.body
 
 -- name: delete_subscriptions
-DELETE FROM subscriptions WHERE (run_id, entry) IN (VALUES (?, ?) ...)
+DELETE FROM subscriptions WHERE (run_id, entry) IN (SELECT column1, column2 FROM (VALUES (?, ?) ...))
 
 -- name: delete_subscriptions_of_runs
 DELETE FROM subscriptions WHERE run_id IN (SELECT value FROM json_each(?))
@@ -186,7 +187,7 @@ DELETE FROM inbox WHERE run_id IN (SELECT value FROM json_each(?))
 DELETE FROM deliveries WHERE run_id IN (SELECT value FROM json_each(?))
 
 -- name: known_events
-SELECT source, id FROM events WHERE (source, id) IN (VALUES (?, ?) ...)
+SELECT source, id FROM events WHERE (source, id) IN (SELECT column1, column2 FROM (VALUES (?, ?) ...))
 
 -- name: insert_events
 INSERT INTO events (source, id, type, subject, at, expires_at, run_id, body)
@@ -247,7 +248,8 @@ DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))
 DELETE FROM deliveries WHERE event_seq IN (SELECT value FROM json_each(?))
 
 -- name: subscriptions
-SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE (topic, key) IN (VALUES (?, ?) ...)
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions
+WHERE (topic, key) IN (SELECT column1, column2 FROM (VALUES (?, ?) ...))
 
 -- name: subscriptions_of
 SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE run_id = ? ORDER BY entry, filter
