@@ -194,10 +194,10 @@ CASES = [
         {"x": 1, "result": "warning"},
     ),
     Case(
-        "unknown passes with a warning",
+        "unknown fails, whatever the result",
         ("a",),
-        [("finished", "a", None, {"status": "unknown", "result": "warning"})],
-        {"status": "unknown", "result": "warning"},
+        [("finished", "a", None, {"status": "unknown", "result": "pass"})],
+        fault="the tool 'a' failed: it does not know how it ended",
     ),
     Case(
         "what no tool said is not in the output",
@@ -210,10 +210,10 @@ CASES = [
         ("a", "b"),
         [
             ("started", "b"),
-            ("finished", "a", None, {"status": "unknown", "result": "pass"}),
+            ("finished", "a", None, {"status": "succeeded", "result": "pass"}),
             ("finished", "b", None, {"result": "warning"}),
         ],
-        {"status": "unknown", "result": "warning"},
+        {"status": "succeeded", "result": "warning"},
     ),
     Case(
         "the worst wins, whoever finishes last",
@@ -222,22 +222,22 @@ CASES = [
         fault="the tool 'a' failed: no prime",
     ),
     Case(
-        "a status that does not exist is an error of the tool",
+        "a status that does not exist is unknown",
         ("a",),
         [("finished", "a", None, {"status": "great"})],
-        fault="the tool 'a' errored: the tool finished with the status 'great', which does not exist",
+        fault="the tool 'a' failed: it finished with a status that does not exist: 'great'",
     ),
     Case(
-        "a result that is no text is an error of the tool",
+        "a result that does not exist fails",
         ("a",),
         [("finished", "a", None, {"result": [1]})],
-        fault="the tool 'a' errored: the tool finished with the result of the type list, which does not exist",
+        fault="the tool 'a' failed: it finished with a result that does not exist: no text",
     ),
     Case(
         "data that is no object is an error of the tool",
         ("a",),
         [("finished", "a", None, [1])],
-        fault="the tool 'a' errored: the tool finished with data that is no object",
+        fault="the tool 'a' errored: it finished with data that is no object",
     ),
     Case(
         "an output beyond the limit is an error of the tool",
@@ -520,13 +520,14 @@ def test_ignored_answers_beyond_the_limit_are_not_in_the_history() -> None:
     assert len([fact for fact in run.facts if fact.type == "task.ignored"]) == MAX_IGNORED_FACTS
 
 
-def test_so_many_tools_may_take_part_at_most() -> None:
+def test_so_many_tools_have_started_at_most_when_one_that_was_not_asked_joins() -> None:
     run = offered("a")
     for number in range(MAX_PARTICIPANTS + 1):
         say(run, "started", f"guest{number}")
     current = work(run)
     assert current is not None and len(current.participants) == MAX_PARTICIPANTS
     assert told(run)[-1] == f"ignored guest{MAX_PARTICIPANTS} 0"
+    assert told(say(run, "started", "a"))[-1] == "tool_started a 0", "one that was asked always may"
 
 
 # What else may come

@@ -5,7 +5,7 @@ Source: the Keptn CloudEvents specification 0.2 (`*.started`, `*.status.changed`
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypeVar, cast
 
 import msgspec
 
@@ -15,6 +15,8 @@ from penstock.model.limits import MAX_FAULT_TEXT
 TRIGGERED_ID: Final = "triggeredid"
 TOOL: Final = "penstocktool"
 LEASE: Final = "penstocklease"
+
+T = TypeVar("T")
 
 Said = Literal["started", "progress", "finished"]
 Status = Literal["succeeded", "unknown", "errored"]
@@ -26,7 +28,7 @@ RESULTS: Final[tuple[Result, ...]] = ("pass", "warning", "fail")
 """From the best to the worst."""
 
 _SAID: Final[Mapping[str, Said]] = {".started": "started", ".status.changed": "progress", ".finished": "finished"}
-_DEFAULT_RESULT: Final[Mapping[Status, Result]] = {"succeeded": "pass", "unknown": "warning", "errored": "fail"}
+_DEFAULT_RESULT: Final[Mapping[Status, Result]] = {"succeeded": "pass", "unknown": "fail", "errored": "fail"}
 _VERDICT: Final = frozenset(("status", "result", "message"))
 _MAX_DIGITS: Final = 10
 
@@ -84,31 +86,44 @@ def lease_token(given: Json) -> int:
 
 
 def read_finish(event: ToolEvent) -> Finish:
-    """What the data of a `finished` event says. What cannot be understood counts as an error of the tool."""
+    """What the data of a `finished` event says.
+
+    Without a status it has succeeded, without a result it passes if it has. A status that is unknown, or does not
+    exist, is `unknown` and fails whatever the result; a result that does not exist fails (as with Keptn).
+    """
     if event.binary:
-        return errored("the tool finished with data that is no JSON")
+        return errored("it finished with data that is no JSON")
     if event.data is None:
         return Finish("succeeded", "pass", "", (), {})
     given = event.data
     if not isinstance(given, dict):
-        return errored("the tool finished with data that is no object")
+        return errored("it finished with data that is no object")
     data = cast("dict[str, Json]", given)
-    given_status, given_result, given_message = data.get("status"), data.get("result"), data.get("message")
-    status: Status | None = next((one for one in STATUSES if one == given_status), None)
-    result: Result | None = next((one for one in RESULTS if one == given_result), None)
-    if status is None and given_status is not None:
-        return errored(f"the tool finished with the status {_shown(given_status)}, which does not exist")
-    if result is None and given_result is not None:
-        return errored(f"the tool finished with the result {_shown(given_result)}, which does not exist")
-    told = (*(("status",) if status else ()), *(("result",) if result else ()))
-    status = status or "succeeded"
+    given_status, given_result = data.get("status"), data.get("result")
+    status: Status | None = "succeeded" if given_status is None else _one_of(STATUSES, given_status)
+    status = status or "unknown"
+    result: Result | None = _DEFAULT_RESULT[status] if given_result is None else _one_of(RESULTS, given_result)
     return Finish(
         status=status,
-        result=result or _DEFAULT_RESULT[status],
-        message=given_message[:MAX_FAULT_TEXT] if isinstance(given_message, str) else "",
-        told=told,
+        result=result if result is not None and status != "unknown" else "fail",
+        message=_message(data),
+        told=tuple(name for name in ("status", "result") if data.get(name) is not None),
         rest={name: value for name, value in data.items() if name not in _VERDICT},
     )
+
+
+def _one_of(known: tuple[T, ...], given: Json) -> T | None:
+    return next((one for one in known if one == given), None)
+
+
+def _message(data: Mapping[str, Json]) -> str:
+    """What the tool says; or that it said something that means nothing."""
+    if isinstance(said := data.get("message"), str) and said:
+        return said[:MAX_FAULT_TEXT]
+    for name, known in (("status", STATUSES), ("result", RESULTS)):
+        if data.get(name) is not None and data[name] not in known:
+            return f"it finished with a {name} that does not exist: {_shown(data[name])}"
+    return "it does not know how it ended" if data.get("status") == "unknown" else ""
 
 
 def errored(message: str) -> Finish:
@@ -117,4 +132,4 @@ def errored(message: str) -> Finish:
 
 
 def _shown(given: Json) -> str:
-    return repr(given[:100]) if isinstance(given, str) else f"of the type {type(given).__name__}"
+    return repr(given[:100]) if isinstance(given, str) else "no text"

@@ -62,10 +62,10 @@ def _stranger(work: OfferedWork, said: Said, tool: str, at: int) -> str | None:
     offered = tool in work.tools
     if said == "progress":
         return None if offered else "the tool has not started"
-    if len(work.participants) >= MAX_PARTICIPANTS:
-        return f"{MAX_PARTICIPANTS} tools have started already"
     if offered:
         return None
+    if len(work.participants) >= MAX_PARTICIPANTS:
+        return f"the tool was not asked, and {MAX_PARTICIPANTS} tools have started already"
     if any(one.status for one in work.participants):
         return "the tool was not asked, and another had finished before it started"
     if 0 < work.start_by < at:
@@ -97,19 +97,23 @@ def is_done(work: OfferedWork) -> bool:
     return bool(work.participants) and all(one.status for one in work.participants)
 
 
+def worst(work: OfferedWork) -> tuple[str, str]:
+    """The worst status and the worst result of those that have finished, which need not be of one tool."""
+    status = max((one.status for one in work.participants if one.status), key=_status_rank)
+    return status, max((one.result for one in work.participants if one.result), key=_result_rank)
+
+
 def outcome(work: OfferedWork) -> dict[str, Json] | Fault:
     """What a task that is done gives: its output, or why it failed. A `warning` passes."""
-    worst = max(work.participants, key=_badness)
-    if worst.status == "errored" or worst.result == "fail":
-        how = "errored" if worst.status == "errored" else "failed"
-        detail = f"the tool {worst.tool!r} {how}" + (f": {worst.message}" if worst.message else "")
-        return Fault(RUNTIME, 500, "Tool failed", detail, extra={"tool": worst.tool, "result": worst.result})
-    output: dict[str, Json] = {} if work.output is None else dict(work.output.data)
-    if "status" in work.told:
-        output["status"] = max((one.status for one in work.participants), key=_status_rank)
-    if "result" in work.told:
-        output["result"] = max((one.result for one in work.participants), key=_result_rank)
-    return output
+    status, result = worst(work)
+    if status == "errored" or result == "fail":
+        culprit = max(work.participants, key=_badness)
+        how = "errored" if culprit.status == "errored" else "failed"
+        detail = f"the tool {culprit.tool!r} {how}" + (f": {culprit.message}" if culprit.message else "")
+        return Fault(RUNTIME, 500, "Tool failed", detail, extra={"tool": culprit.tool, "result": culprit.result})
+    said = {"status": status, "result": result}
+    output: dict[str, Json] = {} if work.output is None else work.output.data
+    return {**output, **{name: said[name] for name in work.told}}
 
 
 def _badness(one: Participant) -> tuple[bool, int, int]:
