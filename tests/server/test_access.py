@@ -3,9 +3,10 @@
 import pytest
 from aiohttp import web
 
-from penstock.server.access import is_loopback, require_safe_binding
+from penstock.server.access import require_safe_binding
 from penstock.server.refusals import UnsafeBinding
 from penstock.server.replies import reply
+from penstock.tools.outbound import is_loopback
 from tests.server.support import PROBLEM, endpoint, raw_exchange, serving, speaking
 
 TOKEN = "a-token-for-a-test"

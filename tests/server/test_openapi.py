@@ -97,6 +97,8 @@ async def test_every_path_of_the_contract_is_there(document: Json) -> None:
         "/api/v1/capabilities",
         "/api/v1/secrets",
         "/api/v1/secrets/{name}",
+        "/api/v1/tokens",
+        "/api/v1/tokens/{id}",
         "/api/v1/nodes",
         "/s",
         "/w",

@@ -25,6 +25,7 @@ from penstock.server.api.runs import RunsApi
 from penstock.server.api.secrets import SecretsApi
 from penstock.server.api.starts import StartsApi
 from penstock.server.api.system import SystemApi
+from penstock.server.api.tokens import TokensApi
 from penstock.server.api.tools import ToolsApi
 from penstock.server.api.workflows import WorkflowsApi
 from penstock.server.endpoints import Endpoint, register
@@ -49,13 +50,13 @@ class RunningServer:
 def build_app(engine: Engine, settings: Settings) -> web.Application:
     """The whole interface over an open engine. Streams and waits end when the application shuts down."""
     closing = asyncio.Event()
-    endpoints = _endpoints(engine, closing, settings)
+    endpoints = all_endpoints(engine, closing, settings)
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             request_metrics(engine.metrics.registry),
             problem_answers(make_log(settings)),
-            access_guard(settings.token or None),
+            access_guard(settings.token or None, engine),
         ],
     )
     register(app, endpoints)
@@ -68,15 +69,17 @@ def build_app(engine: Engine, settings: Settings) -> web.Application:
     return app
 
 
-def _endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) -> Sequence[Endpoint]:
+def all_endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) -> Sequence[Endpoint]:
+    """Every endpoint, in the order in which they are looked through. `closing` ends streams and waits."""
     streams, waiting = Streams(closing), Waiting(engine, closing)
     endpoints: list[Endpoint] = []
-    documents: list[Json] = []
+    documents: dict[bool, Json] = {}
 
     def document() -> Json:
-        if not documents:
-            documents.append(openapi_document(endpoints, penstock.__version__, token=bool(settings.token)))
-        return documents[0]
+        token = bool(settings.token) or engine.tokens.exist
+        if token not in documents:
+            documents[token] = openapi_document(endpoints, penstock.__version__, token=token)
+        return documents[token]
 
     system = SystemApi(engine, penstock.__version__, document, lambda: endpoints)
     if not settings.serves_api:
@@ -88,6 +91,7 @@ def _endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) -> Se
     endpoints += EventsApi(engine, streams).endpoints()
     endpoints += ToolsApi(engine).endpoints()
     endpoints += SecretsApi(engine).endpoints()
+    endpoints += TokensApi(engine).endpoints()
     endpoints += NodesApi(engine).endpoints()
     endpoints += MachineryApi(engine, waiting).endpoints()
     endpoints += absent_endpoints()

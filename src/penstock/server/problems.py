@@ -15,7 +15,7 @@ from penstock.errors import CallerError, InfrastructureError
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_BODY_BYTES
-from penstock.server.refusals import TooManyStreams, Unauthorized
+from penstock.server.refusals import MissingScope, TooManyStreams, Unauthorized
 from penstock.server.replies import encode
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -74,13 +74,18 @@ def problem_answers(log: structlog.stdlib.BoundLogger) -> Middleware:
 
 
 def _caller_problem(request: web.Request, error: CallerError) -> web.Response:
-    headers = {"WWW-Authenticate": 'Bearer realm="penstock"'} if isinstance(error, Unauthorized) else None
+    headers, members = None, _message(request, error.detail)
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": 'Bearer realm="penstock"'}
+    elif isinstance(error, MissingScope):  # RFC 6750, section 3.1
+        challenge = f'Bearer realm="penstock", error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+        headers, members = {"WWW-Authenticate": challenge}, {**members, "missing_scopes": list(error.scopes)}
     return problem(
         error.status,
         error.title,
         error.detail,
         errors=error.errors,
-        members=_message(request, error.detail),
+        members=members,
         headers=headers,
     )
 

@@ -35,6 +35,14 @@ class Forbidden(CallerError):
     title = "Forbidden"
 
 
+class MissingScope(Forbidden):
+    """The token is good and may not do this. `scopes` are those of which one would do."""
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__(f"the token may not do this: it needs the scope {' or '.join(scopes)}")
+        self.scopes: Final = scopes
+
+
 class UnsupportedMedia(CallerError):
     """The body's content type is none that this call reads."""
 

@@ -9,12 +9,15 @@ from penstock.events.cloudevent import BATCH, STRUCTURED, parse_http
 from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
 from penstock.server import queries
+from penstock.server.access import require_run
 from penstock.server.bodies import read_bytes
 from penstock.server.endpoints import EVENT_STREAM, Answer, Body, Endpoint, Parameter
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LAST_EVENT_ID, LIMIT
+from penstock.server.reach import grant_of
 from penstock.server.replies import page, reply
 from penstock.server.schemas import RUN_ID, TEXT, listing, record, ref
+from penstock.server.scopes import require_all_namespaces, require_publishing
 
 _FILTERS = (
     Parameter("type", "query", TEXT, "Only events of this type"),
@@ -78,17 +81,22 @@ class EventsApi:
 
     async def publish(self, request: web.Request) -> web.Response:
         events = parse_http(request.headers, await read_bytes(request))
+        require_publishing(grant_of(request), events)
         await self._engine.publish(events)
         return reply({"accepted": len(events)}, 202)
 
     async def list(self, request: web.Request) -> web.Response:
         most = queries.limit(request)
-        wanted = _filter_of(request)
+        wanted, run, grant = _filter_of(request), queries.text(request, "run"), grant_of(request)
+        if run is None:
+            require_all_namespaces(grant)
+        else:
+            await require_run(self._engine, grant, run)
         found = await self._engine.list_events(
             type=wanted.type,
             source=wanted.source,
             subject=wanted.subject,
-            run=queries.text(request, "run"),
+            run=run,
             beyond=queries.read_position(request),
             limit=most + 1,
         )

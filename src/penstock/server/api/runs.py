@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
+from penstock.model.json_value import Json
 from penstock.runtime.engine import Engine
 from penstock.runtime.views import summary_json
 from penstock.server import queries
@@ -12,9 +13,11 @@ from penstock.server.endpoints import EVENT_STREAM, Answer, Body, Endpoint, Para
 from penstock.server.event_stream import StreamItem, Streams
 from penstock.server.parameters import CURSOR, LABEL, LAST_EVENT_ID, LIMIT, RUN, SINCE, UNTIL
 from penstock.server.prune_bodies import PRUNE_WISH, PRUNED, pruned_json, read_wish
+from penstock.server.reach import grant_of, visible_runs
 from penstock.server.refusals import BadRequest
 from penstock.server.replies import no_content, page, reply
 from penstock.server.schemas import RUN_ID, STATUS, STATUSES, TEXT, listing, record, ref
+from penstock.server.scopes import require_all_namespaces
 
 _PATH = "/api/v1/runs/{id}"
 _FILTERS = (
@@ -176,17 +179,17 @@ class RunsApi:
     async def list(self, request: web.Request) -> web.Response:
         most = queries.limit(request)
         namespace, name = _workflow_filter(request)
-        found = await self._engine.list_runs(
-            status=queries.one_of(request, "status", STATUSES),
-            namespace=namespace,
-            name=name,
-            labels=queries.labels(request),
-            since=queries.instant_ms(request, "since"),
-            until=queries.instant_ms(request, "until"),
-            before=queries.read_cursor(request, str),
-            id_prefix=queries.text(request, "id_prefix"),
-            limit=most + 1,
-        )
+        filters: dict[str, Json] = {
+            "status": queries.one_of(request, "status", STATUSES),
+            "namespace": namespace,
+            "name": name,
+            "labels": queries.labels(request),
+            "since": queries.instant_ms(request, "since"),
+            "until": queries.instant_ms(request, "until"),
+            "before": queries.read_cursor(request, str),
+            "id_prefix": queries.text(request, "id_prefix"),
+        }
+        found = await visible_runs(self._engine, grant_of(request), filters, most + 1)
         shown = found[:most]
         cursor = queries.write_cursor(shown[-1].id) if len(found) > most else None
         return page([summary_json(run) for run in shown], cursor)
@@ -240,7 +243,12 @@ class RunsApi:
 
     async def prune(self, request: web.Request) -> web.Response:
         body = await read_object(request, {})
-        pruned = await self._engine.prune(read_wish(body, self._engine.clock.now_ms()))
+        wish, grant = read_wish(body, self._engine.clock.now_ms()), grant_of(request)
+        if wish.workflow is None:
+            require_all_namespaces(grant)
+        else:
+            grant.require(wish.workflow[0])
+        pruned = await self._engine.prune(wish)
         return reply(pruned_json(pruned, dry_run=body.get("dry_run") is True))
 
     async def delete(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from penstock.runtime.engine import Engine
 from penstock.runtime.views import summary_json
 from penstock.server.docs_page import RUNS_SHOWN, docs_page
 from penstock.server.endpoints import Answer, Endpoint
+from penstock.server.reach import grant_of, visible_runs
 from penstock.server.replies import reply
 from penstock.server.schemas import ANY, TEXT, record
 
@@ -102,5 +103,5 @@ class SystemApi:
         return reply(self._document())
 
     async def docs(self, request: web.Request) -> web.Response:
-        runs = await self._engine.list_runs(limit=RUNS_SHOWN)
+        runs = await visible_runs(self._engine, grant_of(request), {}, RUNS_SHOWN)
         return docs_page(self._listed(), [summary_json(run) for run in runs], self._version)

@@ -8,6 +8,7 @@ from penstock.server.bodies import read_document
 from penstock.server.endpoints import Answer, Body, Endpoint, Parameter
 from penstock.server.parameters import CURSOR, LIMIT, NAMESPACE, PATH_VERSION, WORKFLOW
 from penstock.server.problems import findings
+from penstock.server.reach import grant_of, visible_workflows
 from penstock.server.replies import no_content, page, reply
 from penstock.server.schemas import DNS_LABEL, TEXT, listing, ref
 from penstock.server.views import workflow_definition, workflow_summary
@@ -96,7 +97,8 @@ class WorkflowsApi:
 
     async def deploy(self, request: web.Request) -> web.Response:
         notation = queries.text(request, "notation")
-        result = await self._engine.deploy(await read_document(request), notation=notation)
+        document = await read_document(request)
+        result = await self._engine.deploy(document, notation=notation, allow=grant_of(request).require)
         stored = workflow_summary(result.stored)
         body = {**stored, "bounds": result.bounds, "warnings": findings(result.warnings)}
         return reply(body, 201 if result.created else 200)
@@ -117,7 +119,9 @@ class WorkflowsApi:
         most = queries.limit(request)
         after = queries.read_cursor(request, tuple[str, str, str])
         namespace = queries.text(request, "namespace")
-        found = await self._engine.list_workflows(namespace=namespace, after=after, limit=most + 1)
+        found = await visible_workflows(
+            self._engine, grant_of(request), namespace=namespace, after=after, limit=most + 1
+        )
         shown = found[:most]
         more = len(found) > most
         cursor = queries.write_cursor((shown[-1].namespace, shown[-1].name, shown[-1].version)) if more else None
