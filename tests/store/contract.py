@@ -7,9 +7,17 @@ from tests.store.contract_nodes import NodeContract
 from tests.store.contract_retention import RetentionContract
 from tests.store.contract_tokens import TokenContract
 from tests.store.contract_turns import TurnContract
+from tests.store.contract_work import WorkContract
 
 
 class StoreContract(
-    TurnContract, ListContract, EventContract, DefinitionContract, TokenContract, RetentionContract, NodeContract
+    TurnContract,
+    ListContract,
+    EventContract,
+    WorkContract,
+    DefinitionContract,
+    TokenContract,
+    RetentionContract,
+    NodeContract,
 ):
     """Every test of the contract, under the same name for every store."""

@@ -17,6 +17,7 @@ from penstock.store.partitions import partition_of
 from penstock.store.postgres.address import parse_address
 from penstock.store.rows import ApiToken, Delivery, JournalRow, StartKey, Subscription, Tool
 from tests.postgres_fixtures import without_schema
+from tests.store.contract_work import work
 from tests.store.samples import BEGAN, event, run_id, turn, workflow
 
 RUNS: Final = 40
@@ -53,6 +54,7 @@ async def fill(path: Path) -> str:
             run=more,
             checkpoint=True,
             values={bytes([number, 0, 255]): bytes(range(256)) * 40},
+            offers=(work(f"call {number}", run_id=id_of(number), token=number, event=b"\x00event"),),
             subscribe=(Subscription(id_of(number), 1, 0, "a.topic", "key", b"\x00body"),),
             journal=tuple(JournalRow(1, BEGAN, bytes([number]) * size) for size in (300,)),
         )
@@ -118,7 +120,7 @@ def columns_of(url: str, table: str) -> list[str]:
 def wrong_partitions(url: str) -> list[tuple[str, int]]:
     """Rows of a PostgreSQL store that do not know their partition."""
     wrong: list[tuple[str, int]] = []
-    for table, column in (("runs", "id"), ("inbox", "run_id"), ("subscriptions", "run_id")):
+    for table, column in (("runs", "id"), ("inbox", "run_id"), ("subscriptions", "run_id"), ("work", "run_id")):
         rows = sql(url, f"SELECT {column}, partition FROM {table}")  # noqa: S608 - names of our own tables
         assert rows
         wrong += [(run, partition) for run, partition in rows if partition != partition_of(run)]

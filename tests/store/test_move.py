@@ -516,7 +516,7 @@ class TestTables:
         carried = moved_between(files, server)
         assert {table.name for table in carried} == (files.keys() | server.keys()) - LEFT_OUT.keys()
         assert {t.name: t.numbered for t in carried if t.numbered} == {"events": "seq", "inbox": "seq"}
-        assert {t.name for t in carried if "partition" in t.derived} == {"runs", "inbox", "subscriptions"}
+        assert {t.name for t in carried if "partition" in t.derived} == {"runs", "inbox", "subscriptions", "work"}
         assert [t.columns for t in carried if t.name == "journal"] == [("run_id", "seq", "at", "body")]
 
     @pytest.mark.parametrize(

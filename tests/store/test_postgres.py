@@ -191,6 +191,20 @@ LOOK_UPS = {
     "update_runs": "runs_pkey",
     "delete_inbox": "inbox_pkey",
     "list_workflows": "workflows_pkey",
+    "work_to_lease": "work_of_tool",
+    "lease_work": "work_pkey",
+    "next_work_at": "work_of_tool",
+    "push_due": "work_to_push",
+    "next_push_at": "work_to_push",
+    "list_work": "work_by_age",
+    "list_dead_work": "work_dead",
+    "delete_work": "work_pkey",
+    "renew_work": "work_pkey",
+    "return_work": "work_pkey",
+    "push_result": "work_pkey",
+    "delete_work_of_tools": "work_pkey",
+    "delete_hopes_of_runs": "work_of_run",
+    "redeliver": "work_dead",
 }
 
 

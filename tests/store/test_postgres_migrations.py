@@ -14,6 +14,7 @@ from penstock.store.postgres.address import parse_address
 from penstock.store.postgres.migrate import load_migrations
 from penstock.store.rows import Committed
 from tests.postgres_fixtures import without_schema
+from tests.store.contract_work import offering, work
 from tests.store.postgres_faults import opened
 from tests.store.samples import BEGAN, run_id, turn
 
@@ -62,6 +63,8 @@ async def test_what_the_first_schema_held_is_there_and_goes_on(postgres_url: str
         assert {s.run_id for s in await store.subscriptions([("t", "")])} == {*names, "no id"}
         outcomes = await store.commit([turn(number, 2, end=end) for number, end in enumerate(ENDS)])
         assert [type(outcome) for outcome in outcomes] == [Committed] * len(ENDS)
+        await store.commit([offering(work("a", run_id=names[0]), number=0, end=ENDS[0], version=3)])
+        assert await store.list_work(limit=9) == [work("a", run_id=names[0])]
     rows = await connection.fetch('SELECT run_id, partition FROM subscriptions ORDER BY run_id COLLATE "C"')
     assert [tuple(row) for row in rows] == [*zip(names, (0, 7, 0, 63), strict=True), ("no id", 0)]
     assert not await connection.fetchval("SELECT to_regclass('engine_owner') IS NOT NULL")

@@ -15,14 +15,16 @@ from penstock.store.notices import (
     RunsDue,
     RunWatched,
     SharesChanged,
+    WorkOffered,
 )
 from penstock.store.postgres.teller import Teller, read_notice
 from penstock.store.rows import Tool
 from tests.postgres_fixtures import without_schema
+from tests.store.contract_work import offering, push, work
 from tests.store.postgres_faults import At, all_committed, terminate
 from tests.store.postgres_nodes import joined, share
 from tests.store.postgres_wire import wired
-from tests.store.samples import committed, event, run_id, turn
+from tests.store.samples import BEGAN, committed, event, run_id, turn
 
 
 async def test_messages_are_told_to_others_when_their_runs_are_held_elsewhere(postgres_url: str) -> None:
@@ -55,6 +57,24 @@ async def test_a_run_that_was_created_for_its_holder_is_told(postgres_url: str) 
     async with joined(postgres_url, engine=False) as front, joined(postgres_url) as engine:
         committed(await front.commit([turn(1, unowned=True)]))
         await engine.hears(RunsDue((run_id(1),)))
+
+
+async def test_work_that_can_be_leased_is_told(postgres_url: str) -> None:
+    """What is to be pushed is not: whoever offers it pushes it."""
+    async with joined(postgres_url) as a, joined(postgres_url) as b:
+        (mine, *_), _ = await share(a, b)
+        offers = (work("a"), work("b"), work("a", "u"), push("c"), work("d", "v", state="dead"))
+        committed(await a.commit([offering(*offers, end=mine)]))
+        await b.hears(WorkOffered(("t", "u", "v")))
+        b.heard.clear()
+        (row,) = await a.lease_work("u", now=BEGAN, until=BEGAN, holder="", limit=1)
+        assert not await a.return_work(row.call_id, "t", row.token)
+        assert await a.return_work(row.call_id, "u", row.token)
+        await b.hears(WorkOffered(("u",)))
+        assert await a.redeliver(tool="t") == 0
+        assert await a.redeliver(tool="v") == 1
+        await b.hears(WorkOffered(("v",)))
+        assert WorkOffered(("t",)) not in b.heard
 
 
 async def test_changes_of_tools_and_secrets_are_told(postgres_url: str) -> None:
@@ -207,11 +227,13 @@ async def test_what_is_told_at_the_same_time_is_told_together_and_once() -> None
 async def test_each_notice_fits_into_one_payload() -> None:
     seqs = tuple(range(10**18, 10**18 + MAX_TOLD_INBOX))
     ids = tuple(run_id(n) for n in range(MAX_WAITING_NOTICES))
-    said = await told(InboxFilled(seqs), RunsDue(ids), RunMoved("x" * MAX_NOTICE_BYTES))
+    offered = WorkOffered(ids)
+    said = await told(InboxFilled(seqs), RunsDue(ids), offered, offered, RunMoved("x" * MAX_NOTICE_BYTES))
     assert max(map(len, said.payloads)) <= MAX_NOTICE_BYTES
     inbox = [seq for notice in said.notices if isinstance(notice, InboxFilled) for seq in notice.seqs]
     due = [name for notice in said.notices if isinstance(notice, RunsDue) for name in notice.run_ids]
-    assert (inbox, due) == (list(seqs), list(ids))
+    tools = [name for notice in said.notices if isinstance(notice, WorkOffered) for name in notice.tools]
+    assert (inbox, due, tools) == (list(seqs), list(ids), list(ids))
     assert said.notices.count(RunMoved("x" * MAX_NOTICE_BYTES)) == 0
 
 

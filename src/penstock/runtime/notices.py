@@ -17,6 +17,7 @@ from penstock.store.notices import (
     RunsDue,
     RunWatched,
     SharesChanged,
+    WorkOffered,
 )
 
 _SWEEPS_PER_LOAD = 12
@@ -51,6 +52,8 @@ class Notices:
                 parts.remote.told(notice.run_id)
             case RegistryChanged():
                 self._load(notice.what)
+            case WorkOffered():
+                pass  # nobody here waits for work
             case SharesChanged():
                 parts.renew_soon.set()
             case _:

@@ -50,10 +50,19 @@ class RegistryChanged(_Notice, frozen=True, tag="registry"):
     what: Literal["tools", "secrets", "tokens"]
 
 
+class WorkOffered(_Notice, frozen=True, tag="work"):
+    """These tools can lease work that they could not lease before, or have pushes to be tried anew. None of them named:
+    look at everything."""
+
+    tools: tuple[str, ...] = ()
+
+
 class SharesChanged(_Notice, frozen=True, tag="shares"):
     """A node came or left, or released partitions: renew soon."""
 
 
-Notice: TypeAlias = InboxFilled | EventsCame | RunsDue | RunWatched | RunMoved | RegistryChanged | SharesChanged
+Notice: TypeAlias = (
+    InboxFilled | EventsCame | RunsDue | RunWatched | RunMoved | RegistryChanged | WorkOffered | SharesChanged
+)
 Heed: TypeAlias = Callable[[Notice], None]
 """Called in the event loop; must not wait."""

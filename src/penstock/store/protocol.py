@@ -24,6 +24,8 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkRow,
+    WorkState,
 )
 from penstock.store.shares import Membership, NodeRow, Shares
 
@@ -71,7 +73,8 @@ class Store(Protocol):
 
     def tell(self, notice: Notice) -> None:
         """Tells the other members, soon, if they can be reached. Commits, `send`, `deliver`, `put_events`,
-        `put_tool`, `put_secret`, their deletions and `release` tell what they did by themselves."""
+        `put_tool`, `put_secret`, `put_token`, their deletions, `return_work`, `redeliver` and `release` tell what they
+        did by themselves."""
         ...
 
     # Turns
@@ -114,7 +117,8 @@ class Store(Protocol):
         ...
 
     async def discard_inbox(self, seqs: Sequence[int]) -> int:
-        """Deletes messages that no run will ever take, because their run does not exist; returns how many."""
+        """Deletes messages that mean nothing to their runs; returns how many. Those for runs whose partition this node
+        does not hold are left alone: their node may judge otherwise."""
         ...
 
     # Reading runs
@@ -232,6 +236,64 @@ class Store(Protocol):
 
     async def subscription_topics(self) -> list[str]:
         """Every topic that somebody listens to, whoever holds the runs."""
+        ...
+
+    # Work (see `WorkRow`); it is offered and withdrawn by turns
+    async def lease_work(self, tool: str, *, now: int, until: int, holder: str, limit: int) -> list[WorkRow]:
+        """Gives up to `limit` pieces of pulled work to `holder` until an instant: those whose lease ended, then those
+        that wait, each that have been due the longest first. They come as they are then: leased, with a new token, one
+        attempt more. No two callers get the same piece, whichever nodes they ask, and whoever holds the run."""
+        ...
+
+    async def next_work_at(self, tool: str) -> int | None:
+        """When the first piece of pulled work, waiting or leased, can be leased; in the past if one can be now."""
+        ...
+
+    async def renew_work(self, call_id: str, tool: str, token: int, until: int) -> bool:
+        """Makes the lease with this token end at `until`. False, and no change, if it is no longer the last one; one
+        that ended, but was not followed by another, goes on."""
+        ...
+
+    async def return_work(self, call_id: str, tool: str, token: int, *, due_at: int | None = None) -> bool:
+        """Ends the lease with this token: the work waits again, at its old place or from `due_at` on. False, and no
+        change, if it is no longer the last lease."""
+        ...
+
+    async def push_due(self, until: int, limit: int) -> list[WorkRow]:
+        """Work to be pushed with `due_at <= until`, of runs in the partitions that are held, the longest due first."""
+        ...
+
+    async def next_push_at(self) -> int | None:
+        """The earliest `due_at` of work to be pushed, of runs in the partitions that are held."""
+        ...
+
+    async def push_result(
+        self, call_id: str, tool: str, *, state: WorkState, attempts: int, due_at: int, reason: str
+    ) -> bool:
+        """How attempt number `attempts` went: `sent`, `waiting` for the next one, `dead`. False, and no change, if the
+        work does not wait for that attempt: it was withdrawn, or the attempt was told already."""
+        ...
+
+    async def list_work(
+        self,
+        *,
+        tool: str | None = None,
+        state: WorkState | None = None,
+        after: tuple[int, str, str] | None = None,
+        limit: int,
+    ) -> list[WorkRow]:
+        """Oldest first, by (created_at, call_id, tool); `after` is the one to continue behind. Dead letters have an
+        index of their own; any other filter looks at all work on its way."""
+        ...
+
+    async def redeliver(self, *, tool: str, call_id: str | None = None) -> int:
+        """Makes dead work of a tool (of one call, or all of it) wait again, due at once and without attempts; returns
+        how much."""
+        ...
+
+    async def count_work(self) -> dict[tuple[str, WorkState], int]:
+        """How much work each tool has in each state; none where there is none. Reads an index of all work, not the work
+        (about 0.1 ms for a thousand pieces): for metrics, not for every request."""
         ...
 
     # Definitions

@@ -56,6 +56,37 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+WorkKind: TypeAlias = Literal["push", "pull"]
+WorkState: TypeAlias = Literal["waiting", "leased", "sent", "dead"]
+"""`leased` is for pulled work alone, `sent` for pushed."""
+
+
+class WorkRow(msgspec.Struct, frozen=True, gc=False):
+    """A call of a run, offered to a tool; (`call_id`, `tool`) is unique, and a call belongs to one run.
+
+    Instants are milliseconds UTC of the callers' clocks. `due_at` says when it may be leased or pushed next; of leased
+    work, when the lease ends. `token` grows with each lease. `attempts` are leases, or pushes that were tried.
+    """
+
+    call_id: str
+    tool: str
+    run_id: str
+    capability: str
+    kind: WorkKind
+    state: WorkState
+    token: int
+    attempts: int
+    due_at: int
+    created_at: int
+    deadline_at: int
+    holder: str
+    """Who has leased it, "" when nobody has."""
+    reason: str
+    """Why the last attempt failed, for people."""
+    event: bytes
+    """What the tool gets."""
+
+
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """What lists show of a run, and what the runtime finds it by. Instants are milliseconds UTC.
 
@@ -86,7 +117,9 @@ class RunCommit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     `expected_version` 0 creates the run; it is stale if the run exists or has another version.
     `values` are large values by digest, kept once per run. `consumed` inbox rows are deleted. `messages` are put
     into the inboxes of other runs. `unsubscribe` names entries whose subscriptions go, before `subscribe` adds or
-    replaces; an ended run loses those that are left.
+    replaces; an ended run loses those that are left. So with work: `withdraw` names calls whose work goes, whoever has
+    leased it, and `withdraw_tools` (call id, tool) where other tools go on, before `offers` add or replace; what
+    replaces has no lower token. An ended run loses what is left.
     """
 
     run: RunRow
@@ -100,6 +133,9 @@ class RunCommit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     events: tuple[EventRow, ...] = ()
     subscribe: tuple[Subscription, ...] = ()
     unsubscribe: tuple[int, ...] = ()
+    offers: tuple[WorkRow, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    withdraw_tools: tuple[tuple[str, str], ...] = ()
     checkpoint: bool = False
     """Keep this state for time travel, too."""
     unowned: bool = False

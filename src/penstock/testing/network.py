@@ -9,7 +9,15 @@ from typing import Protocol
 
 import msgspec
 
-from penstock.store.notices import EventsCame, Heed, InboxFilled, Notice, RegistryChanged, SharesChanged
+from penstock.store.notices import (
+    EventsCame,
+    Heed,
+    InboxFilled,
+    Notice,
+    RegistryChanged,
+    SharesChanged,
+    WorkOffered,
+)
 from penstock.testing.weather import Weather
 
 MISSED: tuple[Notice, ...] = (
@@ -19,6 +27,7 @@ MISSED: tuple[Notice, ...] = (
     RegistryChanged("tools"),
     RegistryChanged("secrets"),
     RegistryChanged("tokens"),
+    WorkOffered(),
 )
 """What may have been told while nobody listened."""
 

@@ -7,7 +7,16 @@ from typing import Any, Final, Protocol
 
 from penstock.errors import InfrastructureError
 from penstock.store.counters import StoreCounters
-from penstock.store.notices import EventsCame, Heed, InboxFilled, Notice, RegistryChanged, RunsDue, SharesChanged
+from penstock.store.notices import (
+    EventsCame,
+    Heed,
+    InboxFilled,
+    Notice,
+    RegistryChanged,
+    RunsDue,
+    SharesChanged,
+    WorkOffered,
+)
 from penstock.store.partitions import partition_of
 from penstock.store.rows import (
     ApiToken,
@@ -21,10 +30,12 @@ from penstock.store.rows import (
     StartKey,
     Subscription,
     Tool,
+    WorkRow,
 )
 from penstock.store.shares import Membership, NodeRow, Shares
 from penstock.store.sqlite import events, reads
 from penstock.store.sqlite.session import Session
+from penstock.store.sqlite.work import push_due
 from penstock.store.sqlite.writer import TurnWork, Work
 from penstock.testing.members import Members
 from penstock.testing.network import Ear, Network
@@ -157,6 +168,8 @@ class SharedStore(SimulatedStore):
                     self.tell(EventsCame())
                 if turn.unowned:
                     self.tell(RunsDue((turn.run.id,)))
+                if tools := tuple(dict.fromkeys(offer.tool for offer in turn.offers if offer.kind == "pull")):
+                    self.tell(WorkOffered(tools))
         return outcomes
 
     def _tell_of(self, rows: Sequence[InboxRow]) -> None:
@@ -225,6 +238,27 @@ class SharedStore(SimulatedStore):
 
     async def subscriptions(self, lookups: Sequence[tuple[str, str]]) -> list[Subscription]:
         return await self._read(lambda s: [row for row in reads.subscriptions(s, lookups) if self._mine(row.run_id)])
+
+    # Work
+
+    async def return_work(self, call_id: str, tool: str, token: int, *, due_at: int | None = None) -> bool:
+        done = await super().return_work(call_id, tool, token, due_at=due_at)
+        if done:
+            self.tell(WorkOffered((tool,)))
+        return done
+
+    async def redeliver(self, *, tool: str, call_id: str | None = None) -> int:
+        count = await super().redeliver(tool=tool, call_id=call_id)
+        if count:
+            self.tell(WorkOffered((tool,)))
+        return count
+
+    async def push_due(self, until: int, limit: int) -> list[WorkRow]:
+        return await self._read(lambda s: [row for row in push_due(s, until, _ALL) if self._mine(row.run_id)][:limit])
+
+    async def next_push_at(self) -> int | None:
+        rows = await self.push_due(1 << 60, 1)
+        return rows[0].due_at if rows else None
 
     # Tools and secrets
 

@@ -16,7 +16,7 @@ _BELONGS_TO_RUNS: Final = (
     "delete_start_keys_of_runs",
     "delete_inbox_of_runs",
     "delete_deliveries_to_runs",
-    "delete_subscriptions_of_runs",
+    "delete_hopes_of_runs",
 )
 
 

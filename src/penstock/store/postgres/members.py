@@ -18,7 +18,15 @@ from penstock.model.limits import (
 )
 from penstock.store.counters import StoreCounters
 from penstock.store.migrations import check_known
-from penstock.store.notices import EventsCame, Heed, InboxFilled, Notice, RegistryChanged, SharesChanged
+from penstock.store.notices import (
+    EventsCame,
+    Heed,
+    InboxFilled,
+    Notice,
+    RegistryChanged,
+    SharesChanged,
+    WorkOffered,
+)
 from penstock.store.postgres.address import Address
 from penstock.store.postgres.connection import Connection
 from penstock.store.postgres.control import Control
@@ -36,6 +44,7 @@ _MISSED: Final[tuple[Notice, ...]] = (
     RegistryChanged("tools"),
     RegistryChanged("secrets"),
     RegistryChanged("tokens"),
+    WorkOffered(),
 )
 """What may have been told while nobody listened."""
 

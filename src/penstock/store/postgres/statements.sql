@@ -132,6 +132,9 @@ RETURNING seq
 -- name: delete_inbox
 DELETE FROM inbox WHERE seq = ANY ($1::bigint[])
 
+-- name: delete_inbox_of
+DELETE FROM inbox WHERE seq = ANY ($1::bigint[]) AND partition = ANY ($2::smallint[])
+
 -- name: insert_subscriptions
 INSERT INTO subscriptions (run_id, entry, filter, partition, topic, key, body)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::bytea[])
@@ -141,7 +144,9 @@ ON CONFLICT (run_id, entry, filter) DO UPDATE SET topic = excluded.topic, key = 
 DELETE FROM subscriptions USING unnest($1::text[], $2::bigint[]) AS gone (run_id, entry)
 WHERE subscriptions.run_id = gone.run_id AND subscriptions.entry = gone.entry
 
--- name: delete_subscriptions_of_runs
+-- name: delete_hopes_of_runs
+-- What an ended run still waits for, in one go with each turn that ends one.
+WITH gone AS (DELETE FROM work WHERE run_id = ANY ($1::text[]))
 DELETE FROM subscriptions WHERE run_id = ANY ($1::text[])
 
 -- name: start_key
@@ -456,3 +461,96 @@ INSERT INTO penstock_migrations (number) VALUES ($1)
 
 -- name: create_migrations
 CREATE TABLE penstock_migrations (number integer NOT NULL PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+
+-- name: insert_work
+-- A token is never given twice, so what replaces has no lower one.
+INSERT INTO work (call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at,
+                  holder, reason, event, partition)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],
+                     $15::smallint[])
+ON CONFLICT (call_id, tool) DO UPDATE
+SET run_id = excluded.run_id, capability = excluded.capability, kind = excluded.kind, state = excluded.state,
+    token = greatest(work.token, excluded.token), attempts = excluded.attempts, due_at = excluded.due_at,
+    created_at = excluded.created_at, deadline_at = excluded.deadline_at, holder = excluded.holder,
+    reason = excluded.reason, event = excluded.event, partition = excluded.partition
+
+-- name: delete_work
+DELETE FROM work WHERE call_id = ANY ($1::text[])
+
+-- name: delete_work_of_tools
+-- Here and below the tool (and what else leads to other indexes) is hidden from the planner where the call is known: it
+-- may go through all work of the tool otherwise.
+DELETE FROM work USING unnest($1::text[], $2::text[]) AS gone (call_id, tool)
+WHERE work.call_id = gone.call_id AND work.tool || '' = gone.tool
+
+-- name: work_to_lease
+-- Two looks along the index, so that leases that last are not read. What somebody else has locked, to lease it or to
+-- withdraw it, is passed over.
+WITH ended AS MATERIALIZED (
+    SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder,
+           reason, event
+    FROM work WHERE tool = $1 AND state = 'leased' AND due_at <= $2 AND kind = 'pull'
+    ORDER BY due_at, call_id LIMIT $3 FOR UPDATE SKIP LOCKED
+), waiting AS MATERIALIZED (
+    SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder,
+           reason, event
+    FROM work WHERE tool = $1 AND state = 'waiting' AND due_at <= $2 AND kind = 'pull'
+    ORDER BY due_at, call_id LIMIT $3 - (SELECT count(*) FROM ended) FOR UPDATE SKIP LOCKED
+)
+SELECT * FROM ended UNION ALL SELECT * FROM waiting
+
+-- name: lease_work
+-- Those that the transaction has locked by `work_to_lease`.
+UPDATE work SET state = 'leased', token = token + 1, attempts = attempts + 1, due_at = $3, holder = $4
+WHERE call_id = ANY ($1::text[]) AND tool || '' = $2
+
+-- name: next_work_at
+SELECT least(
+    (SELECT due_at FROM work WHERE tool = $1 AND state = 'leased' AND kind = 'pull' ORDER BY due_at, call_id LIMIT 1),
+    (SELECT due_at FROM work WHERE tool = $1 AND state = 'waiting' AND kind = 'pull' ORDER BY due_at, call_id LIMIT 1))
+
+-- name: renew_work
+UPDATE work SET due_at = $4 WHERE call_id = $1 AND tool || '' = $2 AND token = $3 AND state = 'leased'
+
+-- name: return_work
+UPDATE work SET state = 'waiting', due_at = coalesce($4, created_at), holder = ''
+WHERE call_id = $1 AND tool || '' = $2 AND token = $3 AND state = 'leased'
+
+-- name: push_due
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work
+WHERE kind = 'push' AND state = 'waiting' AND due_at <= $1 AND partition = ANY ($3::smallint[])
+ORDER BY due_at, call_id LIMIT $2
+
+-- name: next_push_at
+SELECT due_at FROM work
+WHERE kind = 'push' AND state = 'waiting' AND partition = ANY ($1::smallint[]) ORDER BY due_at, call_id LIMIT 1
+
+-- name: push_result
+UPDATE work SET state = $3, attempts = $4, due_at = $5, reason = $6
+WHERE call_id = $1 AND tool || '' = $2 AND kind = 'push' AND state || '' = 'waiting' AND attempts = $4 - 1
+
+-- name: list_work
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work
+WHERE (created_at, call_id, tool) > ($1, $2, $3)
+  AND ($4::text IS NULL OR tool = $4) AND ($6::text IS NULL OR state = $6)
+ORDER BY created_at, call_id, tool LIMIT $5
+
+-- name: list_dead_work
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work
+WHERE state = 'dead' AND (created_at, call_id, tool) > ($1, $2, $3) AND ($4::text IS NULL OR tool = $4)
+ORDER BY created_at, call_id, tool LIMIT $5
+
+-- name: redeliver
+UPDATE work SET state = 'waiting', attempts = 0, due_at = created_at, holder = '', reason = ''
+WHERE tool = $1 AND state = 'dead' AND ($2::text IS NULL OR call_id = $2)
+
+-- name: count_work
+-- Reads the whole index, on purpose.
+SELECT tool, state, count(*) FROM work GROUP BY tool, state

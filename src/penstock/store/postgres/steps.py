@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from penstock.store.notices import Notice, RunsDue
+from penstock.store.notices import Notice, RunsDue, WorkOffered
 from penstock.store.postgres.failures import blame, is_culprit, message_of
 from penstock.store.postgres.session import Session
 from penstock.store.postgres.turns import Conflict, write_turns
@@ -46,7 +46,9 @@ class TurnStep:
         if not isinstance(self.result, Committed):
             return ()
         due = (RunsDue((self.turn.run.id,)),) if self.turn.unowned else ()
-        return (*self.result.inbox, *self.result.events, *due)
+        tools = tuple(dict.fromkeys(offer.tool for offer in self.turn.offers if offer.kind == "pull"))
+        offered = (WorkOffered(tools),) if tools else ()
+        return (*self.result.inbox, *self.result.events, *due, *offered)
 
 
 def _nothing(result: object) -> Iterable[Announced]:

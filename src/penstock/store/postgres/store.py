@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from penstock.store.notices import RegistryChanged
-from penstock.store.postgres import definitions, events, reads
+from penstock.store.notices import RegistryChanged, WorkOffered
+from penstock.store.postgres import definitions, events, reads, work
 from penstock.store.postgres.connected import Connected
 from penstock.store.rows import (
     ApiToken,
@@ -19,6 +19,8 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkRow,
+    WorkState,
 )
 
 
@@ -68,7 +70,7 @@ class PostgresStore(Connected):
         return await self._write(lambda s: events.put_messages(s, messages), lambda rows: rows)
 
     async def discard_inbox(self, seqs: Sequence[int]) -> int:
-        return await self._write(lambda s: s.execute("delete_inbox", list(seqs)))
+        return await self._write(lambda s: s.execute("delete_inbox_of", list(seqs), sorted(s.held)))
 
     # Reading runs
 
@@ -178,6 +180,49 @@ class PostgresStore(Connected):
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
 
+    # Work
+
+    async def lease_work(self, tool: str, *, now: int, until: int, holder: str, limit: int) -> list[WorkRow]:
+        return await self._write(lambda s: work.lease_work(s, tool, now, until, holder, limit))
+
+    async def next_work_at(self, tool: str) -> int | None:
+        return await self._read(lambda s: work.next_work_at(s, tool))
+
+    async def renew_work(self, call_id: str, tool: str, token: int, until: int) -> bool:
+        return await self._write(lambda s: work.renew_work(s, call_id, tool, token, until))
+
+    async def return_work(self, call_id: str, tool: str, token: int, *, due_at: int | None = None) -> bool:
+        return await self._write(
+            lambda s: work.return_work(s, call_id, tool, token, due_at), lambda done: _offered(done, tool)
+        )
+
+    async def push_due(self, until: int, limit: int) -> list[WorkRow]:
+        return await self._read(lambda s: work.push_due(s, until, limit, self._members.held))
+
+    async def next_push_at(self) -> int | None:
+        return await self._read(lambda s: work.next_push_at(s, self._members.held))
+
+    async def push_result(
+        self, call_id: str, tool: str, *, state: WorkState, attempts: int, due_at: int, reason: str
+    ) -> bool:
+        return await self._write(lambda s: work.push_result(s, call_id, tool, state, attempts, due_at, reason))
+
+    async def list_work(
+        self,
+        *,
+        tool: str | None = None,
+        state: WorkState | None = None,
+        after: tuple[int, str, str] | None = None,
+        limit: int,
+    ) -> list[WorkRow]:
+        return await self._read(lambda s: work.list_work(s, tool, state, after, limit))
+
+    async def redeliver(self, *, tool: str, call_id: str | None = None) -> int:
+        return await self._write(lambda s: work.redeliver(s, tool, call_id), lambda count: _offered(count > 0, tool))
+
+    async def count_work(self) -> dict[tuple[str, WorkState], int]:
+        return await self._read(work.count_work)
+
     # Definitions
 
     async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
@@ -244,3 +289,7 @@ def _changed_secrets(_: object) -> tuple[RegistryChanged]:
 
 def _changed_tokens(_: object) -> tuple[RegistryChanged]:
     return (RegistryChanged("tokens"),)
+
+
+def _offered(done: bool, tool: str) -> tuple[WorkOffered, ...]:
+    return (WorkOffered((tool,)),) if done else ()

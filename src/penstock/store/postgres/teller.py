@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from penstock.model.limits import MAX_NOTICE_BYTES, MAX_TOLD_INBOX, MAX_WAITING_NOTICES, POSTGRES_CONNECT_MS
-from penstock.store.notices import InboxFilled, Notice, RunsDue
+from penstock.store.notices import InboxFilled, Notice, RunsDue, WorkOffered
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ class Teller:
         self._seqs: dict[int, None] = {}
         self._look_at_all = False
         self._due: dict[str, None] = {}
+        self._offered: dict[str, None] = {}
         self._others: dict[Notice, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -43,6 +44,8 @@ class Teller:
                     self._seqs.clear()
             case RunsDue(run_ids=run_ids):
                 _add(self._due, run_ids)
+            case WorkOffered(tools=tools) if tools:
+                _add(self._offered, tools)
             case _:
                 _add(self._others, (notice,))
         if self._task is None or self._task.done():
@@ -64,7 +67,8 @@ class Teller:
         """All that waits, cut so that each notice fits."""
         seqs, self._seqs = list(self._seqs), {}
         due, self._due = list(self._due), {}
-        taken: list[Notice] = [*self._others, *_due_in_parts(due)]
+        offered, self._offered = list(self._offered), {}
+        taken: list[Notice] = [*self._others, *map(RunsDue, _in_parts(due)), *map(WorkOffered, _in_parts(offered))]
         self._others = {}
         if self._look_at_all:
             taken.append(InboxFilled())
@@ -87,18 +91,19 @@ def _payload(notice: Notice) -> str | None:
     return payload.decode() if len(payload) <= MAX_NOTICE_BYTES else None
 
 
-def _due_in_parts(run_ids: list[str]) -> Iterator[RunsDue]:
+def _in_parts(names: list[str]) -> Iterator[tuple[str, ...]]:
+    """So that each part fits a notice."""
     part: list[str] = []
     size = 0
-    for run_id in run_ids:
-        length = len(_encode(run_id)) + 1
+    for name in names:
+        length = len(_encode(name)) + 1
         if part and size + length > MAX_NOTICE_BYTES - 64:
-            yield RunsDue(tuple(part))
+            yield tuple(part)
             part, size = [], 0
-        part.append(run_id)
+        part.append(name)
         size += length
     if part:
-        yield RunsDue(tuple(part))
+        yield tuple(part)
 
 
 def _add(waiting: dict[T, None], new: Iterable[T]) -> None:

@@ -10,6 +10,7 @@ from penstock.store.partitions import partition_of
 from penstock.store.postgres.events import insert_events, put_messages
 from penstock.store.postgres.mapping import new_run_row, updated_run_row
 from penstock.store.postgres.session import Session, columns
+from penstock.store.postgres.work import write_work
 from penstock.store.rows import CommitOutcome, Committed, EventRow, InboxRow, RunCommit, Stale, StartKey, Subscription
 from penstock.store.waves import StartKeys, waves
 
@@ -35,6 +36,9 @@ async def _write_wave(session: Session, wave: list[RunCommit], start_keys: Start
         await session.execute("delete_inbox", consumed)
     await _write_values(session, turns)
     await _write_subscriptions(session, turns)
+    await write_work(session, turns)
+    if ended := [turn.run.id for turn in turns if turn.run.ended_at]:
+        await session.execute("delete_hopes_of_runs", ended)
     committed = iter(await _write_outgoing(session, turns))
     return [next(committed) if turn.run.id in holding else Stale() for turn in wave]
 
@@ -93,8 +97,6 @@ async def _write_subscriptions(session: Session, turns: list[RunCommit]) -> None
     }
     if rows := [(*place, partition_of(s.run_id), s.topic, s.key, s.body) for place, s in new.items()]:
         await session.execute("insert_subscriptions", *columns(rows))
-    if ended := [turn.run.id for turn in turns if turn.run.ended_at]:
-        await session.execute("delete_subscriptions_of_runs", ended)
 
 
 async def _write_outgoing(session: Session, turns: list[RunCommit]) -> list[Committed]:

@@ -18,6 +18,7 @@ _BELONGS_TO_RUNS: Final = (
     "delete_inbox_of_runs",
     "delete_deliveries_to_runs",
     "delete_subscriptions_of_runs",
+    "delete_work_of_runs",
 )
 
 

@@ -348,3 +348,97 @@ PRAGMA auto_vacuum
 -- name: release_page
 -- One page for each execution: the module steps a statement without columns once.
 PRAGMA incremental_vacuum(1)
+
+-- name: insert_work
+-- A token is never given twice, so what replaces has no lower one.
+INSERT INTO work (call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at,
+                  holder, reason, event)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ...
+ON CONFLICT (call_id, tool) DO UPDATE
+SET run_id = excluded.run_id, capability = excluded.capability, kind = excluded.kind, state = excluded.state,
+    token = max(token, excluded.token), attempts = excluded.attempts, due_at = excluded.due_at,
+    created_at = excluded.created_at, deadline_at = excluded.deadline_at, holder = excluded.holder,
+    reason = excluded.reason, event = excluded.event
+
+-- name: delete_work
+DELETE FROM work WHERE call_id IN (SELECT value FROM json_each(?))
+
+-- name: delete_work_of_tools
+DELETE FROM work WHERE (call_id, tool) IN (SELECT column1, column2 FROM (VALUES (?, ?) ...))
+
+-- name: delete_work_of_runs
+DELETE FROM work WHERE run_id IN (SELECT value FROM json_each(?))
+
+-- name: work_to_lease
+-- Two looks along the index, so that leases that last are not read; up to :limit rows of each.
+SELECT * FROM (
+    SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder,
+           reason, event
+    FROM work INDEXED BY work_of_tool
+    WHERE tool = :tool AND state = 'leased' AND due_at <= :now AND kind = 'pull'
+    ORDER BY due_at, call_id LIMIT :limit)
+UNION ALL
+SELECT * FROM (
+    SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder,
+           reason, event
+    FROM work INDEXED BY work_of_tool
+    WHERE tool = :tool AND state = 'waiting' AND due_at <= :now AND kind = 'pull'
+    ORDER BY due_at, call_id LIMIT :limit)
+
+-- name: lease_work
+UPDATE work SET state = 'leased', token = token + 1, attempts = attempts + 1, due_at = :until, holder = :holder
+WHERE call_id IN (SELECT value FROM json_each(:calls)) AND tool = :tool
+
+-- name: next_work_at
+SELECT min(due_at) FROM (
+    SELECT * FROM (
+        SELECT due_at FROM work INDEXED BY work_of_tool
+        WHERE tool = :tool AND state = 'leased' AND kind = 'pull' ORDER BY due_at LIMIT 1)
+    UNION ALL
+    SELECT * FROM (
+        SELECT due_at FROM work INDEXED BY work_of_tool
+        WHERE tool = :tool AND state = 'waiting' AND kind = 'pull' ORDER BY due_at LIMIT 1))
+
+-- name: renew_work
+UPDATE work SET due_at = ? WHERE call_id = ? AND tool = ? AND token = ? AND state = 'leased'
+
+-- name: return_work
+UPDATE work SET state = 'waiting', due_at = coalesce(?, created_at), holder = ''
+WHERE call_id = ? AND tool = ? AND token = ? AND state = 'leased'
+
+-- name: push_due
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work INDEXED BY work_to_push
+WHERE kind = 'push' AND state = 'waiting' AND due_at <= ? ORDER BY due_at, call_id LIMIT ?
+
+-- name: next_push_at
+SELECT min(due_at) FROM work INDEXED BY work_to_push WHERE kind = 'push' AND state = 'waiting'
+
+-- name: push_result
+UPDATE work SET state = ?, attempts = ?, due_at = ?, reason = ?
+WHERE call_id = ? AND tool = ? AND kind = 'push' AND state = 'waiting' AND attempts = ? - 1
+
+-- name: list_work
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work INDEXED BY work_by_age
+WHERE (created_at, call_id, tool) > (:created_at, :call_id, :after_tool)
+  AND (:tool IS NULL OR tool = :tool) AND (:state IS NULL OR state = :state)
+ORDER BY created_at, call_id, tool LIMIT :limit
+
+-- name: list_dead_work
+SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
+       event
+FROM work INDEXED BY work_dead
+WHERE state = 'dead' AND (created_at, call_id, tool) > (:created_at, :call_id, :after_tool)
+  AND (:tool IS NULL OR tool = :tool)
+ORDER BY created_at, call_id, tool LIMIT :limit
+
+-- name: redeliver
+UPDATE work SET state = 'waiting', attempts = 0, due_at = created_at, holder = '', reason = ''
+WHERE tool = :tool AND state = 'dead' AND (:call_id IS NULL OR call_id = :call_id)
+
+-- name: count_work
+-- Reads the whole index, on purpose.
+SELECT tool, state, count(*) FROM work INDEXED BY work_of_tool GROUP BY tool, state

@@ -27,8 +27,10 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkRow,
+    WorkState,
 )
-from penstock.store.sqlite import definitions, events, reads, space, turns
+from penstock.store.sqlite import definitions, events, reads, space, turns, work
 from penstock.store.sqlite.connection import connect_reader, connect_writer, failure, prepare_file
 from penstock.store.sqlite.lock import FileLock
 from penstock.store.sqlite.mapping import as_json
@@ -232,6 +234,47 @@ class SqliteStore(Alone):
 
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
+
+    # Work
+
+    async def lease_work(self, tool: str, *, now: int, until: int, holder: str, limit: int) -> list[WorkRow]:
+        return await self._write(lambda s: work.lease_work(s, tool, now, until, holder, limit))
+
+    async def next_work_at(self, tool: str) -> int | None:
+        return await self._read(lambda s: work.next_work_at(s, tool))
+
+    async def renew_work(self, call_id: str, tool: str, token: int, until: int) -> bool:
+        return await self._write(lambda s: work.renew_work(s, call_id, tool, token, until))
+
+    async def return_work(self, call_id: str, tool: str, token: int, *, due_at: int | None = None) -> bool:
+        return await self._write(lambda s: work.return_work(s, call_id, tool, token, due_at))
+
+    async def push_due(self, until: int, limit: int) -> list[WorkRow]:
+        return await self._read(lambda s: work.push_due(s, until, limit))
+
+    async def next_push_at(self) -> int | None:
+        return await self._read(work.next_push_at)
+
+    async def push_result(
+        self, call_id: str, tool: str, *, state: WorkState, attempts: int, due_at: int, reason: str
+    ) -> bool:
+        return await self._write(lambda s: work.push_result(s, call_id, tool, state, attempts, due_at, reason))
+
+    async def list_work(
+        self,
+        *,
+        tool: str | None = None,
+        state: WorkState | None = None,
+        after: tuple[int, str, str] | None = None,
+        limit: int,
+    ) -> list[WorkRow]:
+        return await self._read(lambda s: work.list_work(s, tool, state, after, limit))
+
+    async def redeliver(self, *, tool: str, call_id: str | None = None) -> int:
+        return await self._write(lambda s: work.redeliver(s, tool, call_id))
+
+    async def count_work(self) -> dict[tuple[str, WorkState], int]:
+        return await self._read(work.count_work)
 
     # Definitions
 

@@ -11,6 +11,7 @@ from penstock.store.rows import Committed, EventRow, InboxRow, RunCommit
 from penstock.store.sqlite.events import insert_events
 from penstock.store.sqlite.mapping import as_json, new_run_row, updated_run_row
 from penstock.store.sqlite.session import Session
+from penstock.store.sqlite.work import write_work
 from penstock.store.waves import StartKeys, waves
 
 
@@ -35,6 +36,7 @@ def _write_wave(session: Session, wave: list[RunCommit], start_keys: StartKeys) 
         session.execute("delete_inbox", (as_json(consumed),))
     _write_values(session, wave)
     _write_subscriptions(session, wave)
+    write_work(session, wave)
     return _write_outgoing(session, wave)
 
 
