@@ -67,6 +67,7 @@ COMPARED: Final = {
         "CPU ms/start",
         "CPU ms/event",
         "event to end p50 ms",
+        "CPU ms/event at once",
     ),
     "W8b": ("one more step p50 ms", "one more step mean ms"),
     "W8c": ("steps/s", "CPU µs/step", "written/data"),

@@ -96,6 +96,11 @@ async def among(subject: PenstockEngine, directory: Path, sizes: Sizes) -> Figur
     figures["CPU ms/event"] = (await spent.each(len(took), 1))["CPU ms/run"]
     figures["event to end p50 ms"] = quantile(took, 0.50) * 1_000
     figures["event to end p99 ms"] = quantile(took, 0.99) * 1_000
+    spent, began = await Spent.begin(subject), time.perf_counter()
+    numbers = _spread(parked.count() - 1, sizes.window)
+    await each(lambda at: _event_checked(subject, parked, numbers[at]), len(numbers), sizes.concurrent)
+    figures["events at once/s"] = len(numbers) / (time.perf_counter() - began)
+    figures["CPU ms/event at once"] = (await spent.each(len(numbers), 1))["CPU ms/run"]
     return {**figures, **counts, "MB at the end": resident_kb() / 1_024}
 
 
@@ -112,6 +117,10 @@ def _spread(count: int, wanted: int) -> list[int]:
     """Numbers from all over the range, none of them next to the one before."""
     stride = max(1, int(count * 0.381966) | 1)
     return list(dict.fromkeys(at * stride % count for at in range(wanted)))
+
+
+async def _event_checked(subject: PenstockEngine, parked: Parked, number: int) -> None:
+    await _event(subject, parked, number)
 
 
 async def _event(subject: PenstockEngine, parked: Parked, number: int) -> float:
