@@ -67,6 +67,15 @@ async def test_everybody_is_shown_only_what_is_due_where_it_holds(postgres_url: 
             assert [row.run_id for row in await node.inbox(0, 99)] == ids
 
 
+async def test_nobody_discards_messages_of_runs_that_others_hold(postgres_url: str) -> None:
+    async with joined(postgres_url) as a, joined(postgres_url) as b:
+        mine, _ = await share(a, b)
+        sent = await a.send([(run_id(n, n), b"m") for n in range(64)])
+        assert await a.discard_inbox([row.seq for row in sent]) == len(mine)
+        assert not await a.inbox(0, 99)
+        assert len(await b.inbox(0, 99)) == 64 - len(mine)
+
+
 async def test_a_member_that_is_silent_for_its_lease_is_expelled(postgres_url: str) -> None:
     async with joined(postgres_url, lease_ms=MIN_NODE_LEASE_MS) as silent, joined(postgres_url) as other:
         began = time.monotonic()
