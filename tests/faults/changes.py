@@ -2,10 +2,14 @@
 
 import asyncio
 import time
+from typing import Final
 
 from tests.faults.scenario import TROUBLE_S, World, even
 from tests.faults.service import Call
 from tests.faults.workflows import NAMESPACE
+
+TAKING_UP_MS: Final = 1_000
+"""How long a node may still look for calls of runs that came to it."""
 
 
 class Changes:
@@ -29,17 +33,17 @@ class Changes:
             await even(here.database, engines)
             ended = time.time()
             times.append(ended - began)
-            self.spans.append((int(began * 1000), int(ended * 1000) + 1))
+            self.spans.append((int(began * 1000), int(ended * 1000) + TAKING_UP_MS))
         here.note(f"even again {', '.join(f'{seconds:.2f}' for seconds in times)} s after each change")
 
     def unexplained(self, here: World) -> list[Call]:
-        """The calls that were made again although nothing changed while they were under way."""
-        repeated = here.service.repeated
+        """The calls that were made again although nothing changed while they were under way. A shaky one may be,
+        after a time-out."""
         seen: dict[str, Call] = {}
         found: list[Call] = []
         for call in here.service.calls:
             first = seen.setdefault(call.key, call)
-            if first is not call and call.key in repeated and not self._during(first):
+            if first is not call and call.steady and not self._during(first):
                 found.append(first)
         return found
 

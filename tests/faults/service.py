@@ -25,6 +25,8 @@ class Call(msgspec.Struct):
     task: str
     came_at: int
     ended_at: int = 0
+    steady: bool = True
+    """Whether it was to be waited for until it is answered."""
 
 
 class Service:
@@ -45,7 +47,9 @@ class Service:
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
-        call = Call(request.headers["Idempotency-Key"], body["order"], body["task"], _now_ms())
+        call = Call(
+            request.headers["Idempotency-Key"], body["order"], body["task"], _now_ms(), steady=request.path == "/steady"
+        )
         self.calls.append(call)
         try:
             return await self._answer(request.path, body["n"], body["order"])
