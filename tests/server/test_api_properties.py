@@ -24,6 +24,9 @@ from tests.server.client import workflow
 from tests.server.test_openapi import GOLDEN
 
 EXAMPLES: Final = 20
+TOKEN: Final = "a-token-for-a-test"
+BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
+"""Set from the beginning: the first token that these tests make would otherwise lock them out."""
 CHECKS: Final = (
     not_a_server_error,
     status_code_conformance,
@@ -37,7 +40,7 @@ class ServerThread:
     """A server in an event loop of its own, for clients that block."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._settings = Settings(port=0, store="memory:", data_dir=str(data_dir))
+        self._settings = Settings(port=0, store="memory:", data_dir=str(data_dir), token=TOKEN)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._listening = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,15 +78,17 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 def _furnished(base_url: str) -> dict[str, str]:
     document = workflow("real", [{"echo": {"set": "${ {echo: .} }"}}])
-    requests.post(f"{base_url}/api/v1/workflows", json=document, timeout=30).raise_for_status()
-    run = requests.post(f"{base_url}/api/v1/workflows/tests/real/runs?wait=30", json={}, timeout=40).json()
+    requests.post(f"{base_url}/api/v1/workflows", json=document, headers=BEARER, timeout=30).raise_for_status()
+    run = requests.post(
+        f"{base_url}/api/v1/workflows/tests/real/runs?wait=30", json={}, headers=BEARER, timeout=40
+    ).json()
     tool = {
         "name": "real",
         "capability": "real",
         "transport": {"kind": "http", "endpoint": "http://127.0.0.1:9/"},
     }
-    requests.post(f"{base_url}/api/v1/tools", json=tool, timeout=30).raise_for_status()
-    stored = requests.post(f"{base_url}/w", json={"name": "real", "services": []}, timeout=30).json()
+    requests.post(f"{base_url}/api/v1/tools", json=tool, headers=BEARER, timeout=30).raise_for_status()
+    stored = requests.post(f"{base_url}/w", json={"name": "real", "services": []}, headers=BEARER, timeout=30).json()
     return {
         "namespace": "tests",
         "name": "real",
@@ -109,4 +114,4 @@ def test_every_operation_answers_as_promised(case: schemathesis.Case, real: dict
 
 
 def _send(case: schemathesis.Case, base_url: str) -> None:
-    case.call_and_validate(base_url=base_url, checks=list(CHECKS), timeout=90)
+    case.call_and_validate(base_url=base_url, headers=BEARER, checks=list(CHECKS), timeout=90)

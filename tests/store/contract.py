@@ -8,6 +8,7 @@ from tests.store.contract_retention import RetentionContract
 from tests.store.contract_tokens import TokenContract
 from tests.store.contract_turns import TurnContract
 from tests.store.contract_work import WorkContract
+from tests.store.contract_work_histories import WorkHistoryContract
 
 
 class StoreContract(
@@ -15,6 +16,7 @@ class StoreContract(
     ListContract,
     EventContract,
     WorkContract,
+    WorkHistoryContract,
     DefinitionContract,
     TokenContract,
     RetentionContract,

@@ -45,6 +45,7 @@ COMMANDS: Final = MappingProxyType(
         "send": Entry("penstock.cli.commands.send:send", "Publish an event", _WORLD),
         "tools": Entry("penstock.cli.commands.tools:tools", "Register, list and forget tools", _WORLD),
         "secrets": Entry("penstock.cli.commands.secrets:secrets", "Store, list and delete secrets", _WORLD),
+        "tokens": Entry("penstock.cli.commands.tokens:tokens", "Make, list and revoke API tokens", _WORLD),
         "nodes": Entry("penstock.cli.commands.nodes:nodes", "List the nodes that share the database", _WORLD),
         "version": Entry("penstock.cli.commands.version:version", "Say which version this is", _WORLD),
     }

@@ -24,7 +24,16 @@ def failure(status: int, body: Json, document: str = "") -> CommandFailed:
         detail = document  # the places say the rest
     message = f"{title.lower()}: {detail}" if detail else title.lower()
     exit_code = _EXITS.get(status, UNREACHABLE if status >= 500 else INVALID)
-    return CommandFailed(exit_code, message, places=places, advice=_ADVICE.get(status, ""))
+    return CommandFailed(exit_code, message, places=places, advice=_advice(status, problem))
+
+
+def _advice(status: int, problem: dict[str, Json]) -> str:
+    scopes = problem.get("missing_scopes")
+    if is_list(scopes) and scopes:
+        return f"another --token; `penstock tokens create NAME --scope {scopes[0]}` makes one that may"
+    if status == 403 and "namespace" in str(problem.get("detail")):
+        return "another --token, for this namespace or for all"
+    return _ADVICE.get(status, "")
 
 
 def findings_of(value: Json) -> Iterable[dict[str, Json]]:

@@ -56,6 +56,12 @@ def _name_row(secret: dict[str, Json]) -> Sequence[str]:
     return (str(secret["name"]),)
 
 
+def _token_row(token: dict[str, Json]) -> Sequence[str]:
+    ends = "revoked" if token.get("revoked") else _short(token.get("expires_at"))
+    scopes, namespaces = " ".join(token["scopes"]), " ".join(token["namespaces"] or ("*",))
+    return str(token["id"]), str(token["name"]), scopes, namespaces, _short(token.get("last_used_at")), ends
+
+
 def _event_row(event: dict[str, Json]) -> Sequence[str]:
     data = as_json(event.get("data"), indent=None)
     shown = data if len(data) <= _DATA_SHOWN else data[: _DATA_SHOWN - 1] + "…"
@@ -76,6 +82,7 @@ LISTINGS: Final = MappingProxyType(
         "tools": Listing("/api/v1/tools", ("name", "capability", "stage", "kind", "endpoint"), _tool_row),
         "capabilities": Listing("/api/v1/capabilities", ("capability", "tools"), _capability_row),
         "secrets": Listing("/api/v1/secrets", ("name",), _name_row),
+        "tokens": Listing("/api/v1/tokens", ("id", "name", "scopes", "namespaces", "used", "ends"), _token_row),
         "events": Listing("/api/v1/events", ("time", "type", "source", "id", "data"), _event_row),
     }
 )
@@ -100,7 +107,7 @@ def ls(
     limit: int,
     output: Format,
 ) -> None:
-    """List runs (newest first), workflows, tools, capabilities, secrets (names only) or events."""
+    """List runs (newest first), workflows, tools, capabilities, secrets (names only), tokens or events."""
     query = [*_given(status=status, workflow=workflow), *(("label", label.replace("=", ":", 1)) for label in labels)]
     if query and what != "runs":
         raise CommandFailed(INVALID, f"--status, --workflow and --label choose runs; there are none in `ls {what}`")

@@ -100,7 +100,8 @@ def _announce(server: RunningServer, settings: Settings) -> None:
     gc.freeze()  # what is loaded by now stays: the collector of this process need not look at it again and again
     url = server.base_url
     kept = "in memory: gone when this ends" if settings.in_memory else f"{shown_url(settings.store_url)}, kept"
-    mode = "token needed" if settings.token else "development mode: no token, this machine only"
+    guarded = settings.token or server.engine.tokens.exist
+    mode = "token needed" if guarded else "development mode: no token, this machine only"
     begin = "" if url == _USUAL_URL else f"export PENSTOCK_URL={url}; "
     click.echo(f"Penstock {__version__}  {url}  ({mode})")
     click.echo(f"docs   {url}/docs")

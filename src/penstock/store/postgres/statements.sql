@@ -522,11 +522,11 @@ SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, 
        event
 FROM work
 WHERE kind = 'push' AND state = 'waiting' AND due_at <= $1 AND partition = ANY ($3::smallint[])
-ORDER BY due_at, call_id LIMIT $2
+ORDER BY due_at, call_id, tool LIMIT $2
 
 -- name: next_push_at
 SELECT due_at FROM work
-WHERE kind = 'push' AND state = 'waiting' AND partition = ANY ($1::smallint[]) ORDER BY due_at, call_id LIMIT 1
+WHERE kind = 'push' AND state = 'waiting' AND partition = ANY ($1::smallint[]) ORDER BY due_at, call_id, tool LIMIT 1
 
 -- name: push_result
 UPDATE work SET state = $3, attempts = $4, due_at = $5, reason = $6

@@ -410,7 +410,7 @@ WHERE call_id = ? AND tool = ? AND token = ? AND state = 'leased'
 SELECT call_id, tool, run_id, capability, kind, state, token, attempts, due_at, created_at, deadline_at, holder, reason,
        event
 FROM work INDEXED BY work_to_push
-WHERE kind = 'push' AND state = 'waiting' AND due_at <= ? ORDER BY due_at, call_id LIMIT ?
+WHERE kind = 'push' AND state = 'waiting' AND due_at <= ? ORDER BY due_at, call_id, tool LIMIT ?
 
 -- name: next_push_at
 SELECT min(due_at) FROM work INDEXED BY work_to_push WHERE kind = 'push' AND state = 'waiting'

@@ -19,6 +19,6 @@ CREATE TABLE work (
 ) STRICT;
 CREATE INDEX work_of_run ON work (run_id);
 CREATE INDEX work_of_tool ON work (tool, state, due_at, call_id);
-CREATE INDEX work_to_push ON work (due_at, call_id) WHERE kind = 'push' AND state = 'waiting';
+CREATE INDEX work_to_push ON work (due_at, call_id, tool) WHERE kind = 'push' AND state = 'waiting';
 CREATE INDEX work_by_age ON work (created_at, call_id, tool);
 CREATE INDEX work_dead ON work (created_at, call_id, tool) WHERE state = 'dead';
