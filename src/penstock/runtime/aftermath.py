@@ -6,6 +6,8 @@ Nothing here is durable and all of it can be made again from the store, so a cra
 from collections.abc import Callable, Iterable
 
 from penstock.kernel.commands import CancelCall, Invoke
+from penstock.kernel.nodes import Program
+from penstock.kernel.topics import TASK_TOPIC, EventTopic
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.events import Router
 from penstock.runtime.forwarding import Forwarding
@@ -54,7 +56,7 @@ class Aftermath:
             return
         program = prepared.turn.program
         names = dict.fromkeys(row.topic for row in prepared.writes.subscribe.values())
-        topics = [] if program is None else [program.topics[name] for name in names if name in program.topics]
+        topics = [topic for name in names if (topic := _topic(program, name)) is not None]
         self._router.before(prepared.turn.run_id, topics)
 
     def dropped(self, prepared: Prepared) -> None:
@@ -96,7 +98,7 @@ class Aftermath:
         if prepared.writes is None or not prepared.writes.subscribe:
             return
         ours = self._shares.owns(prepared.turn.run_id)
-        if ours and (new := self._router.may_have(list(prepared.writes.subscribe.values()))):
+        if ours and (new := self._router.may_have(prepared.writes.looking_back)):
             self._turns.spawn(self._router.look_back(prepared.turn.run_id, new))
         else:
             self._router.settled(prepared.turn.run_id)
@@ -135,3 +137,9 @@ class Aftermath:
         """The store knows better who holds the run: it is asked at once."""
         self._shares.doubt(run_id)
         self._doubted()
+
+
+def _topic(program: Program | None, name: str) -> EventTopic | None:
+    if name == TASK_TOPIC.topic:
+        return TASK_TOPIC
+    return None if program is None else program.topics.get(name)

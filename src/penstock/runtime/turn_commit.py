@@ -8,19 +8,22 @@ from penstock.kernel.commands import (
     CancelCall,
     Command,
     Invoke,
+    Offer,
     PublishEvent,
     SendMessage,
     Subscribe,
     Unsubscribe,
+    Withdraw,
 )
 from penstock.kernel.state import RunState
+from penstock.kernel.topics import TASK_TOPIC, task_key
 from penstock.model.json_value import Json
 from penstock.runtime.envelopes import pack_listener, pack_message, pack_state
 from penstock.runtime.event_rows import event_row
 from penstock.runtime.live import Live
 from penstock.runtime.mail import Origin
 from penstock.runtime.turn import Turn
-from penstock.store.rows import EventRow, RunCommit, RunRow, StartKey, Subscription
+from penstock.store.rows import EventRow, RunCommit, RunRow, StartKey, Subscription, WorkRow
 
 ANY_KEY = "*"
 
@@ -35,6 +38,11 @@ class Writes:
         self.events: list[EventRow] = []
         self.unsubscribe: dict[int, None] = {}
         self.subscribe: dict[tuple[int, int], Subscription] = {}
+        self.withdraw: dict[str, None] = {}
+        self.withdraw_tools: dict[tuple[str, str], None] = {}
+        self.offers: dict[tuple[str, str], WorkRow] = {}
+        self._unheard: set[str] = set()
+        """Keys of calls that are offered for the first time: nobody can have answered them yet."""
 
     def take(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -52,8 +60,49 @@ class Writes:
                     self.unsubscribe[command.entry] = None
                     for place in [place for place in self.subscribe if place[0] == command.entry]:
                         del self.subscribe[place]
+                case Offer():
+                    event = cast("dict[str, Json]", command.event.data)
+                    self.events.append(event_row(event, self._at, self._run_id))
+                    if not command.token:
+                        self._unheard.add(task_key(command.call_id))
+                    self.offers |= {(command.call_id, tool): self._work(command, tool) for tool in command.tools}
+                case Withdraw():
+                    self._withdraw(command)
                 case _:
                     assert_never(command)
+
+    @property
+    def looking_back(self) -> list[Subscription]:
+        """The new listeners for which an event may have come before them."""
+        return [row for row in self.subscribe.values() if row.topic != TASK_TOPIC.topic or row.key not in self._unheard]
+
+    def _withdraw(self, command: Withdraw) -> None:
+        """What was offered in this very turn is never stored; the store withdraws before it offers."""
+        if command.tool:
+            self.withdraw_tools[command.call_id, command.tool] = None
+        else:
+            self.withdraw[command.call_id] = None
+        for call_id, tool in [*self.offers]:
+            if call_id == command.call_id and command.tool in ("", tool):
+                del self.offers[call_id, tool]
+
+    def _work(self, command: Offer, tool: str) -> WorkRow:
+        return WorkRow(
+            call_id=command.call_id,
+            tool=tool,
+            run_id=self._run_id,
+            capability=command.capability,
+            kind="push" if tool in command.pushed else "pull",
+            state="waiting",
+            token=command.token,
+            attempts=0,
+            due_at=self._at,
+            created_at=self._at,
+            deadline_at=command.deadline_at,
+            holder="",
+            reason="",
+            event=command.event.json,
+        )
 
     def _subscription(self, command: Subscribe) -> Subscription:
         key = ANY_KEY if command.key is None else command.key
@@ -101,6 +150,9 @@ class Prepared:
             events=tuple(self.writes.events),
             subscribe=tuple(self.writes.subscribe.values()),
             unsubscribe=tuple(self.writes.unsubscribe),
+            offers=tuple(self.writes.offers.values()),
+            withdraw=tuple(self.writes.withdraw),
+            withdraw_tools=tuple(self.writes.withdraw_tools),
             checkpoint=turn.needs_checkpoint,
             unowned=base is None and origin is not None and origin.unowned,
         )
