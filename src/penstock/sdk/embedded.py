@@ -21,8 +21,9 @@ F = TypeVar("F", bound=ToolFunction)
 class Engine:
     """An engine over one store, for `async with`: inside the block it works, at its end it drains and closes.
 
-    `store` is `sqlite:///PATH` or `memory:`; left out, the settings say it (docs/settings.md), as for every other
-    argument that is None. The key that seals secrets lies in `PATH.key` unless a setting says otherwise.
+    `store` is `sqlite:///PATH`, `memory:` or `postgresql://…`, which other engines may share; left out, the settings
+    say it (docs/settings.md), as for every other argument that is None. The key that seals secrets lies in `PATH.key`
+    unless a setting says otherwise.
 
     Methods return when what they did is on disk. They raise `CallerError` for the caller's mistakes, and
     `InfrastructureError` when the same may be tried again: `StoreInUse` if another engine has the store.
