@@ -73,3 +73,19 @@ def test_what_is_secret_stands_in_private_files_only(file: Path, name: str) -> N
     assert "abcdefgh" not in found
     file.chmod(0o600)
     assert getattr(load_settings({}, config=str(file)), name) == "abcdefgh"
+
+
+def test_hosts_that_may_be_called_are_read_from_everywhere() -> None:
+    settings = load_settings({"PENSTOCK_ALLOW_HOSTS": "billing.internal:8443, 10.0.0.0/8"})
+    assert [(entry.name, entry.port) for entry in settings.allowed_hosts] == [("billing.internal", 8443), ("", None)]
+    assert load_settings({}).allowed_hosts == ()
+    with pytest.raises(SettingsError, match=r"allow_hosts: '\*'"):
+        load_settings({}, allow_hosts="*")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, True), ({"host": "::1"}, True), ({"token": "t"}, False), ({"host": "10.0.0.1", "token": "t"}, False)],
+)
+def test_development_mode_is_this_machine_without_a_token(given: dict[str, str], expected: bool) -> None:
+    assert load_settings({}, **given).in_development is expected

@@ -20,6 +20,7 @@ from penstock.server.refusals import MissingScope
 from penstock.server.scopes import RULES, SCOPES_WITH, require_publishing, require_tool, rule_of
 from penstock.store import open_store
 from tests.server.client import Answer, Client, client_of, workflow
+from tests.server.http_tool import HttpTool, running_http_tool
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "scopes.txt"
 """Written anew by `PENSTOCK_WRITE_GOLDEN=1 pytest tests/server/test_tokens.py`."""
@@ -402,3 +403,32 @@ async def test_a_token_that_another_node_revoked_ends_within_its_time(postgres_u
     assert await there.find(text) is None
     for store in stores:
         await store.close()
+
+
+# What workflows may call
+
+
+async def called(client: Client, tool: HttpTool, name: str) -> Json:
+    """The end of a run that calls a service on this machine."""
+    call = {"call": "http", "with": {"method": "post", "endpoint": f"{tool.base_url}/a", "body": {}}}
+    assert (await client.deploy(workflow(name, [{"ask": call}]))).status == 201
+    return (await client.post(f"/api/v1/workflows/tests/{name}/runs?wait=20", {})).body
+
+
+async def test_the_first_token_closes_private_addresses_to_workflows(server: RunningServer, client: Client) -> None:
+    async with running_http_tool() as tool:
+        assert (await called(client, tool, "before"))["status"] == "completed"
+    first = await made(client, "admin")
+    async with running_http_tool() as tool, client_of(server.base_url, token=first["token"]) as admin:
+        run = await called(admin, tool, "after")
+        assert (run["status"], tool.received) == ("faulted", [])
+        assert run["error"]["type"].endswith("/configuration")
+        assert "PENSTOCK_ALLOW_HOSTS" in run["error"]["detail"]
+
+
+async def test_an_operator_opens_a_private_address_by_name(settings: Settings) -> None:
+    async with running_http_tool() as tool:
+        place = tool.base_url.removeprefix("http://")
+        guarded = replace(settings, token="the-setting", allow_hosts=place)
+        async with serve(guarded) as running, client_of(running.base_url, token="the-setting") as client:
+            assert (await called(client, tool, "allowed"))["status"] == "completed"

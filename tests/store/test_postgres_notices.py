@@ -18,7 +18,7 @@ from penstock.store.notices import (
     WorkOffered,
 )
 from penstock.store.postgres.teller import Teller, read_notice
-from penstock.store.rows import Tool
+from penstock.store.rows import ApiToken, Tool
 from tests.postgres_fixtures import without_schema
 from tests.store.contract_work import offering, push, work
 from tests.store.postgres_faults import At, all_committed, terminate
@@ -77,6 +77,19 @@ async def test_work_that_can_be_leased_is_told(postgres_url: str) -> None:
         assert WorkOffered(("t",)) not in b.heard
 
 
+async def test_changes_of_tokens_are_told_and_uses_are_not(postgres_url: str) -> None:
+    async with joined(postgres_url) as a, joined(postgres_url) as b:
+        await a.put_token(ApiToken("id", "ci", b"digest", "view", "*", 1))
+        await b.hears(RegistryChanged("tokens"))
+        b.heard.clear()
+        await a.touch_tokens({"id": 5})
+        a.tell(RunMoved("r"))
+        await b.hears(RunMoved("r"))
+        assert RegistryChanged("tokens") not in b.heard
+        await a.delete_token("id")
+        await b.hears(RegistryChanged("tokens"))
+
+
 async def test_changes_of_tools_and_secrets_are_told(postgres_url: str) -> None:
     async with joined(postgres_url) as a, joined(postgres_url) as b:
         await a.put_tool(Tool("t", "c", 0, 0, b"{}"))
@@ -114,7 +127,7 @@ async def test_a_lost_connection_is_made_again_and_the_member_stays(postgres_url
             a.heard.clear()
             await terminate(postgres_url, a.pid)
             missed = (InboxFilled(), EventsCame(), SharesChanged())
-            await a.hears(*missed, RegistryChanged("tools"), RegistryChanged("secrets"))
+            await a.hears(*missed, RegistryChanged("tools"), RegistryChanged("secrets"), RegistryChanged("tokens"))
             assert (await b.renew()).engines == 2
             shares = await a.renew()
             assert (shares.node, shares.held) == (node, parts[0])

@@ -78,7 +78,12 @@ async def _engine(options: RunOptions) -> AsyncGenerator[Engine]:
     """An engine that leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
         settings = load_settings(
-            store="memory:", data_dir=directory, secrets=options.secrets or None, log_level="error"
+            store="memory:",
+            data_dir=directory,
+            secrets=options.secrets or None,
+            log_level="error",
+            host="127.0.0.1",
+            token="",  # that of the environment is for servers; nobody else can ask this engine
         )
         async with Engine(settings) as engine:
             yield engine
