@@ -1,7 +1,8 @@
-"""How much a turn costs: `PYTHONPATH=src:. python -m tests.store.measure [STORE_URL]`; SQLite in /tmp when absent.
+"""How much a turn costs: `PYTHONPATH=src:. python -m tests.store.measure [STORE_URL [work]]`.
 
 Commits of 100 turns over 2,000 live runs (state 600 B, journal 300 B), then single turns by 100 callers at once, and by
-one. Alone, and beside a thread that computes all the time. The URL `postgres` starts a server of its own, with fsync.
+one. Alone, and beside a thread that computes all the time. `sqlite`, or no URL, is a file in /tmp; `postgres`
+starts a server of its own, with fsync. `work` measures what tools take instead: `tests.store.measure_work`.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Final
 from penstock.store import Store, open_store
 from penstock.store.rows import Committed, JournalRow, RunCommit
 from tests.postgres_server import PostgresServer
+from tests.store.measure_work import measure_work
 from tests.store.samples import BEGAN, held_by, run_id, turn
 
 RUNS: Final = 2_000
@@ -51,11 +53,15 @@ async def measure(
     )
 
 
-async def main(url: str) -> None:
+async def main(url: str, *, work: bool) -> None:
     store = open_store(url)
     await store.open()
     await held_by(store)
+    await (measure_work if work else measure_turns)(store)
+    await store.close()
 
+
+async def measure_turns(store: Store) -> None:
     async def together(turns: list[RunCommit]) -> None:
         assert all(type(outcome) is Committed for outcome in await store.commit(turns))
 
@@ -79,19 +85,20 @@ async def main(url: str) -> None:
     stop.set()
     busy.join()
     assert await store.load_run(run_id(0)) is not None
-    await store.close()
 
 
 if __name__ == "__main__":
-    given = sys.argv[1] if sys.argv[1:] else ""
+    given = sys.argv[1] if sys.argv[1:] else "sqlite"
+    of_work = sys.argv[2:] == ["work"]
     if given == "postgres":
         server = PostgresServer()
         try:
-            asyncio.run(main(server.url))
+            asyncio.run(main(server.url, work=of_work))
         finally:
             server.remove()
         spent = os.times()
         sys.stdout.write(f"the server used {spent.children_user + spent.children_system:.1f} s of CPU in all\n")
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            asyncio.run(main(given or f"sqlite:{Path(temporary) / 'measure.db'}"))
+            url = f"sqlite:{Path(temporary) / 'measure.db'}" if given == "sqlite" else given
+            asyncio.run(main(url, work=of_work))

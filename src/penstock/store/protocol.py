@@ -293,7 +293,7 @@ class Store(Protocol):
 
     async def count_work(self) -> dict[tuple[str, WorkState], int]:
         """How much work each tool has in each state; none where there is none. Reads an index of all work, not the work
-        (about 0.1 ms for a thousand pieces): for metrics, not for every request."""
+        (a thousand pieces in 0.3 ms over SQLite, in up to 4 ms over PostgreSQL): for metrics, not for each request."""
         ...
 
     # Definitions
