@@ -7,8 +7,9 @@ from penstock.kernel.messages import CallOffered
 from penstock.model.json_value import Json
 from penstock.runtime.clock import SystemClock
 from penstock.runtime.engine import Engine
+from penstock.runtime.settings import Settings
 
-from .conftest import document
+from .conftest import document, opened
 
 _numbers = itertools.count()
 CALL = "- c: {call: checknumber, with: {n: 7}, timeout: {after: {seconds: 20}}}\n"
@@ -100,6 +101,14 @@ async def test_a_run_that_is_cancelled_tells_its_tools(engine: Engine) -> None:
     assert await types(engine, run_id) == ["checknumber.cancelled", "checknumber.triggered"]
     await engine.publish([answer(call_id, "finished", "a", {"x": 1})])
     assert (await engine.get_run(run_id)).status == "cancelled"
+
+
+async def test_the_answer_to_a_task_offered_before_a_restart_finds_it(settings: Settings) -> None:
+    async with opened(settings) as engine:
+        run_id, call_id = await offered(engine, "restarted")
+    async with opened(settings) as engine:
+        await engine.publish([answer(call_id, "finished", "a", {"x": 1})])
+        assert (await engine.wait_run(run_id, 20)).output == {"x": 1}
 
 
 async def test_nobody_starts_in_time(engine: Engine) -> None:

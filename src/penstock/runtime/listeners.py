@@ -2,20 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 
-from penstock.kernel.topics import EventTopic
+from penstock.kernel.topics import TASK_TOPIC, EventTopic
 from penstock.model.json_value import Json
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.programs import BrokenDefinition, Programs
 
 
 class Listeners:
-    """May hold topics that nobody listens to any more; never lacks one, because turns add theirs before they commit."""
+    """May hold topics that nobody listens to any more; never lacks one, because turns add theirs before they commit.
+
+    The answers of tools are listened for always.
+    """
 
     def __init__(self, programs: Programs) -> None:
         self._programs = programs
         self._by_type: dict[str | None, dict[str, EventTopic]] = {}
         self._topics: dict[str, EventTopic] = {}
         self._added: set[str] = set()
+        self.add(TASK_TOPIC)
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -42,7 +46,7 @@ class Listeners:
 
     async def refresh(self, names: Iterable[str]) -> None:
         """Replaces the topics by those that the store names, and those added since `begin_refresh`."""
-        wanted = dict.fromkeys(names)
+        wanted = dict.fromkeys((TASK_TOPIC.topic, *names))
         for name in [name for name in wanted if name not in self._topics]:
             if (topic := await self.find(name)) is not None:
                 self.add(topic)
