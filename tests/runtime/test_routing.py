@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from penstock.errors import InfrastructureError
 from penstock.model.json_value import Json
 from penstock.runtime import events as routing
 from penstock.runtime import kept_events, kept_keys, look_back, matching
 from penstock.runtime.engine import Engine
+from penstock.runtime.listeners import Listeners
 from penstock.runtime.matching import Candidate, Matching
+from penstock.runtime.programs import Programs
 from penstock.runtime.settings import Settings
 
 from .conftest import document, opened
@@ -130,6 +133,43 @@ async def test_an_event_that_is_left_over_when_the_run_ends_leaves_the_inbox(eng
     await engine.deploy(document("s", "- s: {set: {n: 1}}\n"))
     await engine.wait_run((await engine.start_run("test", "s", "latest", {})).id, 10)
     assert await engine._parts.store.inbox(0, 9) == []
+
+
+async def test_a_filter_that_cannot_be_read_is_not_taken_for_gone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(settings) as engine:
+        await engine.deploy(document("l", LISTEN))
+        await engine.start_run("test", "l", "latest", {})
+    async with opened(settings) as engine:
+        store = engine._parts.store
+        listeners = Listeners(Programs(store))
+        names = await store.subscription_topics()
+
+        async def fail(*args: Json) -> Json:
+            raise InfrastructureError("the disk did not read")
+
+        with monkeypatch.context() as failing, pytest.raises(InfrastructureError):
+            failing.setattr(store, "get_workflow_for_runs", fail)
+            await listeners.refresh(names)
+        await listeners.refresh(names)
+        assert [listeners.topic(name) is not None for name in names] == [True]
+
+
+async def test_filters_of_turns_under_way_survive_a_look_at_the_store(engine: Engine) -> None:
+    await engine.deploy(document("l", LISTEN))
+    run = await engine.start_run("test", "l", "latest", {})
+    router = engine._parts.router
+    (name,) = await engine._parts.store.subscription_topics()
+    topic = router._listeners.topic(name)
+    assert topic is not None
+    await engine.cancel(run.id)
+    router.before("another", [topic])
+    await router.sweep()
+    assert router._listeners.topic(name) is topic
+    router.settled("another")
+    await router.sweep()
+    assert router._listeners.topic(name) is None
 
 
 # The cursor
