@@ -1,4 +1,4 @@
-"""What every test shares: the marker `server` by directory and by PostgreSQL, and one hypothesis profile."""
+"""What every test shares: the marker `server` by directory and by PostgreSQL, time limits, one hypothesis profile."""
 
 from pathlib import Path
 from typing import Final
@@ -7,8 +7,17 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres_fixtures import postgres_base, postgres_server, postgres_url
+from tests.time_limits import pytest_configure, pytest_runtest_call, pytest_runtest_setup, pytest_runtest_teardown
 
-__all__ = ["postgres_base", "postgres_server", "postgres_url"]
+__all__ = [
+    "postgres_base",
+    "postgres_server",
+    "postgres_url",
+    "pytest_configure",
+    "pytest_runtest_call",
+    "pytest_runtest_setup",
+    "pytest_runtest_teardown",
+]
 
 TESTS: Final = Path(__file__).resolve().parent
 
