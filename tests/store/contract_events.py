@@ -181,6 +181,26 @@ class EventContract:
         assert await store.subscriptions_of(run_id(1)) == [mine[2], mine[1], mine[0]]
         assert await store.subscriptions_of(run_id(3)) == []
 
+    async def test_subscriptions_are_found_by_their_topic_alone(self, store: Store) -> None:
+        one, two = subscription(2, 1, "t", "k"), subscription(1, 1, "t", "j")
+        three = subscription(1, 1, "t", "k", filter=1)
+        other = subscription(1, 3, "u", "k")
+        await store.commit([turn(1, subscribe=(two, three, other)), turn(2, subscribe=(one,))])
+        assert await store.subscriptions_to("t", limit=9) == [two, three, one]
+        assert await store.subscriptions_to("t", limit=2) == [two, three]
+        assert await store.subscriptions_to("t", key="k", limit=9) == [three, one]
+        assert await store.subscriptions_to("t", key="k", limit=1) == [three]
+        assert await store.subscriptions_to("v", limit=9) == []
+
+    async def test_an_event_is_found_by_its_name_with_the_runs_that_have_it(self, store: Store) -> None:
+        (a, b) = await put(store, event("a"), event("a", source="/x"))
+        assert await store.event("/x", "a") == b
+        assert await store.event("/x", "b") is None
+        await store.deliver([Delivery(a.seq, run_id(n), b"m") for n in (2, 3, 1)])
+        assert await store.delivered_to(a.seq, 9) == [run_id(1), run_id(2), run_id(3)]
+        assert await store.delivered_to(a.seq, 2) == [run_id(1), run_id(2)]
+        assert await store.delivered_to(b.seq, 9) == []
+
     async def test_topics_are_listed_once(self, store: Store) -> None:
         assert await store.subscription_topics() == []
         mine = [subscription(1, n, topic) for n, topic in enumerate(["b", "a", "b", "", "c"])]

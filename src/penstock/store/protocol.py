@@ -220,6 +220,14 @@ class Store(Protocol):
         seq to continue beyond."""
         ...
 
+    async def event(self, source: str, event_id: str) -> EventRow | None:
+        """The event with that name."""
+        ...
+
+    async def delivered_to(self, event_seq: int, limit: int) -> list[str]:
+        """The runs that an event was delivered to, ascending."""
+        ...
+
     async def expire_events(self, now: int, limit: int) -> int:
         """Deletes events whose time to live ended by `now` and that were routed to every partition; returns how
         many."""
@@ -232,6 +240,10 @@ class Store(Protocol):
 
     async def subscriptions_of(self, run_id: str) -> list[Subscription]:
         """Those of a run, by entry and filter."""
+        ...
+
+    async def subscriptions_to(self, topic: str, *, key: str | None = None, limit: int) -> list[Subscription]:
+        """Those to a topic (with a key), whoever holds the runs; by key, run, entry and filter. For people who ask."""
         ...
 
     async def subscription_topics(self) -> list[str]:

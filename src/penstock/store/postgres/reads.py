@@ -142,6 +142,23 @@ async def subscriptions_of(session: Session, run_id: str) -> list[Subscription]:
     return [Subscription(*row) for row in await session.fetch("subscriptions_of", run_id)]
 
 
+async def subscriptions_to(session: Session, topic: str, key: str | None, limit: int) -> list[Subscription]:
+    if key is None:
+        rows = await session.fetch("subscriptions_to", topic, limit)
+    else:
+        rows = await session.fetch("subscriptions_to_key", topic, key, limit)
+    return [Subscription(*row) for row in rows]
+
+
+async def event(session: Session, source: str, event_id: str) -> EventRow | None:
+    row = await session.row("event", source, event_id)
+    return EventRow(*row) if row else None
+
+
+async def delivered_to(session: Session, event_seq: int, limit: int) -> list[str]:
+    return [row[0] for row in await session.fetch("delivered_to", event_seq, limit)]
+
+
 async def subscription_topics(session: Session) -> list[str]:
     return [row[0] for row in await session.fetch("subscription_topics")]
 

@@ -339,6 +339,12 @@ WHERE seq IN (SELECT seq FROM events WHERE run_id = $6 AND run_id <> ''
   AND ($2::text IS NULL OR type = $2) AND ($3::text IS NULL OR source = $3) AND ($4::text IS NULL OR subject = $4)
 ORDER BY seq LIMIT $5
 
+-- name: event
+SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events WHERE source = $1 AND id = $2
+
+-- name: delivered_to
+SELECT run_id FROM deliveries WHERE event_seq = $1 ORDER BY run_id LIMIT $2
+
 -- name: delete_expired_events
 DELETE FROM events
 WHERE seq IN (SELECT seq FROM events
@@ -358,6 +364,14 @@ ORDER BY place, subscriptions.run_id, entry, filter
 
 -- name: subscriptions_of
 SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE run_id = $1 ORDER BY entry, filter
+
+-- name: subscriptions_to
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE topic = $1
+ORDER BY key, run_id, entry, filter LIMIT $2
+
+-- name: subscriptions_to_key
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE topic = $1 AND key = $2
+ORDER BY run_id, entry, filter LIMIT $3
 
 -- name: subscription_topics
 -- Hops from topic to topic over the index instead of reading every subscription.

@@ -150,6 +150,22 @@ def subscriptions_of(session: Session, run_id: str) -> list[Subscription]:
     return [Subscription(*row) for row in session.execute("subscriptions_of", (run_id,))]
 
 
+def subscriptions_to(session: Session, topic: str, key: str | None, limit: int) -> list[Subscription]:
+    statement, parameters = "subscriptions_to", (topic, limit)
+    if key is not None:
+        statement, parameters = "subscriptions_to_key", (topic, key, limit)
+    return [Subscription(*row) for row in session.execute(statement, parameters)]
+
+
+def event(session: Session, source: str, event_id: str) -> EventRow | None:
+    row = session.execute("event", (source, event_id)).fetchone()
+    return EventRow(*row) if row else None
+
+
+def delivered_to(session: Session, event_seq: int, limit: int) -> list[str]:
+    return [row[0] for row in session.execute("delivered_to", (event_seq, limit))]
+
+
 def subscription_topics(session: Session) -> list[str]:
     return [row[0] for row in session.execute("subscription_topics")]
 

@@ -237,6 +237,12 @@ WHERE seq IN (SELECT seq FROM events INDEXED BY events_of_run WHERE run_id = :ru
   AND (:subject IS NULL OR subject = :subject)
 ORDER BY seq LIMIT :limit
 
+-- name: event
+SELECT source, id, type, subject, at, expires_at, body, run_id, seq FROM events WHERE source = ? AND id = ?
+
+-- name: delivered_to
+SELECT run_id FROM deliveries WHERE event_seq = ? ORDER BY run_id LIMIT ?
+
 -- name: expired_events
 SELECT seq FROM events INDEXED BY events_expiring
 WHERE expires_at <= ? AND seq <= (SELECT seq FROM routing WHERE one = 1) ORDER BY expires_at LIMIT ?
@@ -253,6 +259,14 @@ WHERE (topic, key) IN (SELECT column1, column2 FROM (VALUES (?, ?) ...))
 
 -- name: subscriptions_of
 SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE run_id = ? ORDER BY entry, filter
+
+-- name: subscriptions_to
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE topic = ?
+ORDER BY key, run_id, entry, filter LIMIT ?
+
+-- name: subscriptions_to_key
+SELECT run_id, entry, filter, topic, key, body FROM subscriptions WHERE topic = ? AND key = ?
+ORDER BY run_id, entry, filter LIMIT ?
 
 -- name: subscription_topics
 -- Hops from topic to topic over the index instead of reading every subscription.

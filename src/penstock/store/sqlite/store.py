@@ -223,6 +223,12 @@ class SqliteStore(Alone):
         }
         return await self._read(lambda s: reads.list_events(s, filters))
 
+    async def event(self, source: str, event_id: str) -> EventRow | None:
+        return await self._read(lambda s: reads.event(s, source, event_id))
+
+    async def delivered_to(self, event_seq: int, limit: int) -> list[str]:
+        return await self._read(lambda s: reads.delivered_to(s, event_seq, limit))
+
     async def expire_events(self, now: int, limit: int) -> int:
         return await self._write(lambda s: events.expire_events(s, now, limit))
 
@@ -231,6 +237,9 @@ class SqliteStore(Alone):
 
     async def subscriptions_of(self, run_id: str) -> list[Subscription]:
         return await self._read(lambda s: reads.subscriptions_of(s, run_id))
+
+    async def subscriptions_to(self, topic: str, *, key: str | None = None, limit: int) -> list[Subscription]:
+        return await self._read(lambda s: reads.subscriptions_to(s, topic, key, limit))
 
     async def subscription_topics(self) -> list[str]:
         return await self._read(reads.subscription_topics)
