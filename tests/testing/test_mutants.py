@@ -207,7 +207,7 @@ class Hunt(msgspec.Struct, frozen=True):
     """The seeds that see a mutant, and the weather that it takes beyond theirs."""
 
     seeds: range = range(60)
-    rates: dict[str, float] = {"nodes": 0}
+    rates: dict[str, float] = msgspec.field(default_factory=lambda: {"nodes": 0.0})
 
 
 EASY = Hunt()
@@ -225,14 +225,21 @@ MUTANTS: dict[Callable[[Patch], None], Hunt] = {
     # A timer must win a race of one read, right after a crash.
     timers_before_the_inbox: Hunt(
         range(39, 110),
-        {"crash_after_write": 0.05, "crash_every_s": 2, "latency_ms": 40, "clock_steps_every_s": 1, "slow": 0, "nodes": 0},
+        {
+            "crash_after_write": 0.05,
+            "crash_every_s": 2,
+            "latency_ms": 40,
+            "clock_steps_every_s": 1,
+            "slow": 0,
+            "nodes": 0,
+        },
     ),
     dispatch_before_commit: EASY,
     lies_are_believed: Hunt(range(40), {"write_lies": 0.1}),
     stale_turns_pass_for_written: EASY,
     calls_do_not_wait_for_the_store: EASY,
-    recovery_reads_once: Hunt(range(200)),
-    failed_look_backs_are_forgotten: Hunt(range(200)),
+    recovery_reads_once: Hunt(range(200), {"read_fails": 0.1, "nodes": 0}),
+    failed_look_backs_are_forgotten: Hunt(range(200), {"read_fails": 0.1, "nodes": 0}),
     run_time_is_the_clock: EASY,
     deadlines_are_met_early: EASY,
 }

@@ -14,7 +14,8 @@ LONG: Final = {"after": {"days": 2}}
 _ORDER: Final = {"from": "${ .data.order }", "expect": "${ .order }"}
 _NUMBER: Final = {"from": "${ .data.n }", "expect": "${ .n }"}
 _ODD: Final = {"type": "https://sim.test/errors/odd", "status": 418, "title": "Odd"}
-_TTL_S: Final = 80_000
+TTL_S: Final = 80_000
+"""How long events last that somebody waits for: longer than any simulation, by every clock."""
 _BACKOFFS: Final[Sequence[Json]] = ({}, {"backoff": {"linear": {}}}, {"backoff": {"constant": {}}})
 
 
@@ -124,5 +125,5 @@ def listening(to: Json, total: str, foreach: Json = None) -> dict[str, Json]:
 
 def emitting(type_: str) -> Json:
     data = {"n": "${ .n }", "order": "${ .order }"}
-    event = {"type": type_, "source": "/sim", "penstockttl": _TTL_S, "data": data}
+    event = {"type": type_, "source": "/sim", "penstockttl": TTL_S, "data": data}
     return {"emit": {"event": {"with": event}}, "output": {"as": {"n": "${ $input.n }", **INPUT_ORDER}}}

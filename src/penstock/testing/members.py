@@ -36,6 +36,7 @@ class Members:
         self.routed = [0] * PARTITIONS
         self.taken: Taken = _nobody_asks
         self._members: dict[str, Member] = {}
+        self._held: dict[str, frozenset[int]] = {}
         self._joined = 0
 
     def __contains__(self, node: str) -> bool:
@@ -71,20 +72,20 @@ class Members:
     def leave(self, node: str) -> None:
         """It is no member any more, and holds nothing."""
         if self._members.pop(node, None) is not None:
-            self.owners = [_NOBODY if owner == node else owner for owner in self.owners]
+            self._give(_NOBODY, self._held.pop(node, ()))
 
     def release(self, node: str, partitions: Collection[int]) -> int:
         """Gives partitions away that the node holds; how many."""
-        mine = [partition for partition in set(partitions) if self.owners[partition] == node]
-        for partition in mine:
-            self.owners[partition] = _NOBODY
-        return len(mine)
+        mine = self.held(node)
+        given = mine.intersection(partitions)
+        if given:
+            self._held[node] = mine - given
+            self._give(_NOBODY, given)
+        return len(given)
 
     def held(self, node: str) -> frozenset[int]:
         """What a member holds; nothing if it was expelled."""
-        if node not in self._members:
-            return frozenset()
-        return frozenset(partition for partition, owner in enumerate(self.owners) if owner == node)
+        return self._held.get(node, frozenset())
 
     def rows(self) -> list[NodeRow]:
         """In the order in which they joined."""
@@ -106,10 +107,15 @@ class Members:
         return settle(self.rows(), unconnected, me, now)
 
     def _take(self, node: str, partitions: frozenset[int]) -> None:
+        self._held[node] = self.held(node) | partitions
+        self._give(node, partitions)
         for partition in partitions:
-            self.owners[partition] = node
             self.epochs[partition] += 1
         self.taken(node, partitions)
+
+    def _give(self, node: str, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            self.owners[partition] = node
 
 
 def _nobody_asks(node: str, partitions: frozenset[int]) -> None:

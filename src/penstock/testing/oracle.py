@@ -18,6 +18,7 @@ from penstock.runtime.history import replay
 from penstock.store.rows import CommitOutcome, Committed, JournalRow, RunCommit
 from penstock.store.sqlite import reads
 from penstock.testing.inbox_rule import InboxRule
+from penstock.testing.ingredients import TTL_S
 from penstock.testing.store import SimulatedDisk
 from penstock.testing.time_rule import untimely
 from penstock.testing.trace import Trace
@@ -31,6 +32,10 @@ class Writers(Protocol):
 
     def wrong(self, node: str, turn: RunCommit) -> str | None:
         """Why the process that runs now, as this member, must not write this turn at this instant."""
+        ...
+
+    def not_held(self, node: str, run_id: str) -> str | None:
+        """Why this member must not move this run at this instant."""
         ...
 
     def now_ms(self) -> int:
@@ -65,6 +70,8 @@ class Oracle:
         trace: Trace,
         writers: Writers,
         programs: Programs,
+        *,
+        ordered: bool = False,
     ) -> None:
         self.violations: list[Violation] = []
         self.started: dict[str, str] = {}
@@ -76,11 +83,14 @@ class Oracle:
         self._trace = trace
         self._session = disk.session
         self._writers = writers
+        self._ordered = ordered
+        """Whether the order of events is judged: a look back that fails may be made up for after newer ones came."""
         self._programs = programs
         self._runs: dict[str, _Known] = {}
         self._intents: set[str] = set()
         self._keys: dict[str, tuple[str, str]] = {}
         self._taken: set[tuple[str, str, str]] = set()
+        self._last_taken: dict[tuple[str, int], int] = {}
         self._answered: dict[tuple[str, str], bool] = {}
 
     def violate(self, rule: str, detail: str) -> None:
@@ -132,17 +142,32 @@ class Oracle:
 
     def _message(self, run_id: str, entry: JournalEntry) -> None:
         match entry.message:
-            case EventArrived(event=event) if event.is_loaded:
+            case EventArrived(event=event, matches=matches) if event.is_loaded:
                 key = (run_id, str(event.data["source"]), str(event.data["id"]))
                 if key in self._taken:
                     self.violate("a run takes an event once", f"{key}")
                 self._taken.add(key)
+                lasts = event.data.get("penstockttl") == TTL_S  # others end sooner by the clock of one than of another
+                if self._ordered and lasts and len({match.entry for match in matches}) == 1:
+                    self._in_order(run_id, matches[0].entry, key)
             case CallFinished(call_id=call_id, fault=fault):
                 if self._answered.get((run_id, call_id)):
                     self.violate("a call is answered once", f"{call_id} of {run_id}")
                 self._answered[run_id, call_id] = fault is None or not fault.unknown_outcome
             case _:
                 pass
+
+    def _in_order(self, run_id: str, entry: int, key: tuple[str, str, str]) -> None:
+        """What one listener takes comes in the order of ingestion."""
+        ((seq,),) = self._disk.look("event_seq", *key[1:])
+        if seq < (last := self._last_taken.get((run_id, entry), 0)):
+            self.violate("events come in order", f"{key} is {seq}, after {last}")
+        self._last_taken[run_id, entry] = seq
+
+    def delivered(self, node: str, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            if (wrong := self._writers.not_held(node, run_id)) is not None:
+                self.violate("only its engine brings a run events", f"{run_id}: {wrong}")
 
     def dispatched(self, run_id: str, invoke: Invoke) -> None:
         """A service got a request."""

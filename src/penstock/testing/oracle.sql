@@ -24,3 +24,6 @@ SELECT run_id, body FROM inbox WHERE seq = ?
 -- name: insert_numbered
 -- As `insert_inbox` of the store, with numbers that were taken before.
 INSERT INTO inbox (seq, run_id, body) VALUES (?, ?, ?) ...
+
+-- name: event_seq
+SELECT seq FROM events WHERE source = ? AND id = ?

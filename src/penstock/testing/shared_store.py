@@ -34,6 +34,7 @@ from penstock.store.rows import (
 )
 from penstock.store.shares import Membership, NodeRow, Shares
 from penstock.store.sqlite import events, reads
+from penstock.store.sqlite.mapping import as_json
 from penstock.store.sqlite.session import Session
 from penstock.store.sqlite.work import push_due
 from penstock.store.sqlite.writer import TurnWork, Work
@@ -198,6 +199,14 @@ class SharedStore(SimulatedStore):
             lambda s: [row for row in reads.inbox(s, after, _ALL) if self._mine(row.run_id)][:limit]
         )
 
+    async def discard_inbox(self, seqs: Sequence[int]) -> int:
+        def apply(session: Session) -> int:
+            held = self._members.held(self.node)
+            mine = [row.seq for row in reads.inbox_rows(session, seqs) if partition_of(row.run_id) in held]
+            return session.execute("delete_inbox", (as_json(mine),)).rowcount
+
+        return await self._write(apply)
+
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[InboxRow]:
         rows = await super().send(messages)
         self._tell_of(rows)
@@ -212,7 +221,12 @@ class SharedStore(SimulatedStore):
         return rows
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[InboxRow]:
-        return await self._write(lambda s: events.deliver(s, self._deliverable(deliveries)))
+        def apply(session: Session) -> list[InboxRow]:
+            rows = events.deliver(session, self._deliverable(deliveries))
+            self._witness.delivered(self.node, [row.run_id for row in rows])
+            return rows
+
+        return await self._write(apply)
 
     def _deliverable(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         held = self._members.held(self.node)
@@ -313,11 +327,13 @@ class SharedWriter(SimulatedWriter):
         super().__init__(disk.session, counters, link, witness)
 
     def _next(self) -> list[Work]:
+        """A release is a transaction of its own, so that every turn in another is judged by what is held then."""
         batch = super()._next()
-        for place, work in enumerate(batch, 1):
+        for place, work in enumerate(batch):
             if isinstance(work.apply, Release):
-                self._waiting.extendleft(reversed(batch[place:]))
-                return batch[:place]
+                end = max(1, place)
+                self._waiting.extendleft(reversed(batch[end:]))
+                return batch[:end]
         return batch
 
     async def _write_batch(self, batch: list[Work]) -> None:

@@ -54,6 +54,10 @@ class Witness(Protocol):
         """`node` is the member that wrote, "" for a store that is not shared."""
         ...
 
+    def delivered(self, node: str, run_ids: Sequence[str]) -> None:
+        """Events were put into the inboxes of these runs."""
+        ...
+
     def transacted(self) -> None:
         """A transaction is on disk, or was rolled back."""
         ...
@@ -76,6 +80,9 @@ class Calm:
 
     def wrote(self, node: str, turns: Sequence[RunCommit], outcomes: Sequence[CommitOutcome]) -> None:
         """Nobody looks."""
+
+    def delivered(self, node: str, run_ids: Sequence[str]) -> None:
+        """The same."""
 
     def transacted(self) -> None:
         """The same."""

@@ -79,6 +79,12 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(CALM, nodes=self.nodes, api_nodes=self.api_nodes)
 
     @property
+    def answers(self) -> bool:
+        """Whether whatever an engine asks of its surroundings is answered, soon."""
+        faults = (self.slow, self.write_fails, self.write_lies, self.read_fails, self.evaluation_fails)
+        return not any((*faults, self.pause_every_s, self.cut_every_s))
+
+    @property
     def faults(self) -> dict[str, float]:
         """The faults that happen, with their rates."""
         return {name: rate for name in FAULTS if (rate := getattr(self, name)) != getattr(CALM, name)}

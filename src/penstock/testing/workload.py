@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from penstock.model.json_value import Json
+from penstock.testing.ingredients import TTL_S
 from penstock.testing.workflows import Plan
 
-_TTL_S: Final = 80_000
 _BIG: Final = "an event larger than what is kept in a state " * 120
 
 
@@ -124,7 +124,7 @@ def _publication(random: Random, start: Start, type_: str, place: int, over_s: f
         "type": type_,
         "data": data,
     }
-    ttl_s = _TTL_S if start.steady else random.choice([1, 5, 20, None])
+    ttl_s = TTL_S if start.steady else random.choice([1, 5, 20, None])
     if ttl_s is not None:  # else as long as events wait that say nothing
         event["penstockttl"] = ttl_s
     at_s = max(0.0, start.at_s + random.uniform(-over_s / 4, over_s / 2))

@@ -84,6 +84,8 @@ class Verdict(msgspec.Struct, frozen=True):
     outputs: dict[str, Json]
     turns: int
     crashes: int
+    repeated: int
+    """Requests to services beyond the first with their key."""
     simulated_s: float
 
     @property
@@ -160,12 +162,16 @@ class World:
         process, running = current_process(), self._running()
         if process is None or running is None or not process.alive:
             return f"{process and process.name} is not there"
+        if turn.unowned and turn.expected_version == 0:
+            return None if turn.run.status == "pending" else f"it was created as {turn.run.status} for somebody else"
+        return self.not_held(node, turn.run.id)
+
+    def not_held(self, node: str, run_id: str) -> str | None:
+        """Why this member must not move this run at this instant."""
         if not self.shared:
             return None
-        owner = self.disk.members.owners[partition_of(turn.run.id)]
-        if owner == node or (turn.unowned and turn.expected_version == 0):
-            return None
-        return f"{process.name} wrote as {node}, but {owner or 'nobody'} holds it"
+        owner = self.disk.members.owners[partition_of(run_id)]
+        return None if owner == node else f"{node} wrote, but {owner or 'nobody'} holds it"
 
     def now_ms(self) -> int:
         """By the clock of the process that runs now."""
@@ -217,6 +223,7 @@ class World:
             outputs,
             self.oracle.turns,
             sum(node.host.crashes for node in self.nodes),
+            sum(count - 1 for count in self.oracle.dispatches.values()),
             self.loop.time(),
         )
         self.loop.close()
@@ -224,7 +231,7 @@ class World:
         return verdict
 
     async def _live(self) -> None:
-        self.oracle = Oracle(self.disk, self.trace, self, self._program_of)
+        self.oracle = Oracle(self.disk, self.trace, self, self._program_of, ordered=self.weather.answers)
         self.nodes = self._machines()
         self.disk.members.taken = self._taken
         self.actors = Actors(self, self.oracle, self.trace, self.random("actors"), self.workload)
