@@ -89,7 +89,7 @@ class TestStart:
 
     def test_what_is_not_there_is_3_and_what_is_no_name_is_2(self, penstock: Shell) -> None:
         assert penstock("start", "tests/absent").status == 3
-        assert penstock("start", "absent").status == 2
+        assert penstock("start", "no name").status == 2
         assert penstock("start", "tests/absent", "--label", "nothing").status == 2
 
     def test_the_same_key_is_the_same_run(self, penstock: Shell) -> None:
@@ -204,7 +204,37 @@ class TestNames:
         assert several.status == 4
         assert "the ids of several runs begin with" in several.err
         assert penstock("show", "00").status == 3
-        assert penstock("show", "no-such-id").status == 2
+        assert penstock("show", "no-such-id").status == 3
+        assert penstock("cancel", "no-such-id").status == 2
+
+    def test_a_workflow_is_named_without_its_namespace(self, penstock: Shell) -> None:
+        deploy(penstock, hello("bare"))
+        run = penstock("start", "bare", "--wait", "10", "-o", "json").json["id"]
+        assert penstock("show", run, "-o", "json").json["workflow"]["namespace"] == "tests"
+        assert penstock("start", "bare:1.0.0").status == 0
+        assert penstock("show", "bare").out == hello("bare")
+        assert [r["id"] for r in penstock("ls", "--workflow", "bare", "-o", "json").json][-1] == run
+        assert penstock("prune", "--workflow", "bare", "--keep", "0", "--dry-run", "-o", "json").json["runs"] == 2
+        absent = penstock("start", "bare:9.0.0")
+        assert (absent.status, "no workflow bare:9.0.0 in any namespace" in absent.err) == (3, True)
+        assert penstock("rm", "bare:1.0.0").err == "deleted workflow tests/bare:1.0.0\n"
+        assert penstock("start", "bare").status == 3
+
+    def test_several_namespaces_are_told_unless_one_is_default(self, penstock: Shell) -> None:
+        for namespace in ("one", "two"):
+            deploy(penstock, hello("shared").replace("namespace: tests", f"namespace: {namespace}"))
+        said = penstock("start", "shared")
+        assert said.status == 4
+        assert "several namespaces have a workflow shared: one, two" in said.err
+        assert "one/shared" in said.err
+        deploy(penstock, hello("shared").replace("namespace: tests", "namespace: default"))
+        started_in_default = penstock("start", "shared", "-o", "json").json
+        assert started_in_default["workflow"]["namespace"] == "default"
+
+    def test_a_name_that_could_begin_an_id(self, penstock: Shell) -> None:
+        deploy(penstock, hello("feed"))
+        assert penstock("show", "feed").out == hello("feed")
+        assert penstock("show", "dead").status == 3
 
     def test_lists_choose_and_bound(self, penstock: Shell) -> None:
         deploy(penstock, hello("listed"))

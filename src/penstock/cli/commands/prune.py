@@ -5,6 +5,7 @@ import click
 from penstock.cli.api import Api
 from penstock.cli.options import api_of, dry_run_option, output_option, server_options
 from penstock.cli.output import Format, as_json, emit, emit_rows, talk
+from penstock.cli.references import workflow_name
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_RETAINED_RUNS
 
@@ -19,7 +20,7 @@ Counts = dict[tuple[str, str], int]
     metavar="N",
     help="But for the N runs of each workflow that ended last.",
 )
-@click.option("--workflow", metavar="NAMESPACE/NAME", help="Only runs of this workflow, in any version.")
+@click.option("--workflow", metavar="[NAMESPACE/]NAME", help="Only runs of this workflow, in any version.")
 @dry_run_option
 @output_option
 @server_options
@@ -37,9 +38,10 @@ def prune(
     With --older-than and --keep only runs go to which both apply. With neither, those go at once that the settings
     and the workflows themselves no longer keep. Live runs, and children of live runs, always stay.
     """
-    given = {"older_than": older_than, "keep": keep, "workflow": workflow}
+    api = api_of(context)
+    given = {"older_than": older_than, "keep": keep, "workflow": None if workflow is None else _whole(api, workflow)}
     wish: dict[str, Json] = {name: value for name, value in given.items() if value is not None}
-    counts, more = _prune(api_of(context), {**wish, "dry_run": dry_run})
+    counts, more = _prune(api, {**wish, "dry_run": dry_run})
     total = sum(counts.values())
     if output == "table":
         if counts:
@@ -49,6 +51,14 @@ def prune(
         return
     workflows = [{"namespace": space, "name": name, "runs": runs} for (space, name), runs in counts.items()]
     emit({"runs": total, "workflows": workflows, "more": more, "dry_run": dry_run}, output)
+
+
+def _whole(api: Api, workflow: str) -> str:
+    """The workflow with its namespace; the server says what is wrong with other text."""
+    if "/" in workflow or ":" in workflow:
+        return workflow
+    name = workflow_name(api, workflow)
+    return f"{name.namespace}/{name.name}"
 
 
 def _prune(api: Api, wish: dict[str, Json]) -> tuple[Counts, bool]:

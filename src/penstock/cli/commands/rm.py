@@ -15,7 +15,7 @@ _WORD: Final = "workflow"
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="ID...|workflow NAMESPACE/NAME:VERSION...")
+@click.argument("what", nargs=-1, required=True, metavar="ID...|workflow [NAMESPACE/]NAME:VERSION...")
 @dry_run_option
 @server_options
 @click.pass_context
@@ -28,11 +28,11 @@ def rm(context: click.Context, what: tuple[str, ...], dry_run: bool) -> None:
     api = api_of(context)
     named = what[1:] if what[0] == _WORD else what
     if not named:
-        raise click.UsageError(f"rm {_WORD} needs NAMESPACE/NAME:VERSION")
+        raise click.UsageError(f"rm {_WORD} needs [NAMESPACE/]NAME:VERSION")
     worst = DONE
     for given in named:
         try:
-            if what[0] == _WORD or "/" in given:
+            if what[0] == _WORD or "/" in given or ":" in given:
                 _remove_workflow(api, given, dry_run)
             else:
                 _remove_run(api, given, dry_run)
@@ -55,14 +55,15 @@ def _remove_run(api: Api, given: str, dry_run: bool) -> None:
 
 
 def _remove_workflow(api: Api, given: str, dry_run: bool) -> None:
-    name = workflow_name(given)
+    name = workflow_name(api, given)
     if not name.version:
         message = f"which version of {given}?"
         raise CommandFailed(INVALID, message, advice=f"`penstock rm workflow {given}:VERSION`")
+    identity = f"{name.namespace}/{name.name}"
     path = f"{name.path}/{segment(name.version)}"
     if dry_run:
         found = api.get(path)
-        talk(f"would delete workflow {name.namespace}/{name.name}:{found['version']}")
+        talk(f"would delete workflow {identity}:{found['version']}")
         return
     api.request("DELETE", path)
-    talk(f"deleted workflow {given}")
+    talk(f"deleted workflow {identity}:{name.version}")

@@ -3,11 +3,11 @@
 import click
 
 from penstock.cli.api import Api, segment
-from penstock.cli.exits import CommandFailed
+from penstock.cli.exits import INVALID, NOT_FOUND, CommandFailed
 from penstock.cli.members import list_of, map_of
 from penstock.cli.options import api_of, output_option, server_options
 from penstock.cli.output import Format, as_json, colored, emit
-from penstock.cli.references import WorkflowName, run_id, run_path, workflow_name
+from penstock.cli.references import WorkflowName, may_name_a_run, run_id, run_path, workflow_name
 from penstock.cli.spans import between
 from penstock.cli.tree import draw, lines_of
 from penstock.model.json_value import Json
@@ -16,7 +16,7 @@ from penstock.model.source import UnreadableDocument, read_source
 
 
 @click.command()
-@click.argument("what", metavar="ID|NAMESPACE/NAME[:VERSION]")
+@click.argument("what", metavar="ID|[NAMESPACE/]NAME[:VERSION]")
 @output_option
 @server_options
 @click.pass_context
@@ -26,10 +26,15 @@ def show(context: click.Context, what: str, output: Format) -> None:
     A run is named by its id, a beginning of it that no other has, or @last, the newest of the server.
     """
     api = api_of(context)
-    if "/" in what:
+    if not may_name_a_run(what):
         _show_workflow(api, what, output)
         return
-    run = api.get(run_path(run_id(api, what)))
+    try:
+        run = api.get(run_path(run_id(api, what)))
+    except CommandFailed as error:
+        if error.exit_code != NOT_FOUND or not _shown_by_name(api, what, output):
+            raise
+        return
     if output == "table":
         _print_run(run, _place(api, run))
     else:
@@ -86,8 +91,19 @@ def _error(error: Json, place: str) -> str:
     return f"{reason} ({error.get('status')}{where})"
 
 
+def _shown_by_name(api: Api, given: str, output: Format) -> bool:
+    """Whether a workflow has a name that could as well begin a run's id, like `feed`; shows it then."""
+    try:
+        _show_workflow(api, given, output)
+    except CommandFailed as error:
+        if error.exit_code in (INVALID, NOT_FOUND):
+            return False
+        raise
+    return True
+
+
 def _show_workflow(api: Api, given: str, output: Format) -> None:
-    name = workflow_name(given)
+    name = workflow_name(api, given)
     found = api.get(f"{name.path}/{segment(name.version)}" if name.version else name.path)
     if output != "table":
         emit(found, output)

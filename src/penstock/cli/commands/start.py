@@ -19,7 +19,7 @@ _POLL_S = 0.5
 
 
 @click.command()
-@click.argument("workflow", metavar="NAMESPACE/NAME[:VERSION]")
+@click.argument("workflow", metavar="[NAMESPACE/]NAME[:VERSION]")
 @click.option("-i", "--input", "input_", metavar="JSON|@FILE|-", help="The run's input; {} when absent.")
 @click.option("--wait", type=click.FloatRange(min=0), metavar="S", help="Wait up to S seconds for its end.")
 @click.option("--watch", is_flag=True, help="Draw the tasks until its end.")
@@ -43,7 +43,8 @@ def start(
     """Start a run of a stored workflow.
 
     Prints the run's id; with --wait or --watch its output when it completes. Ends with 6 when it has not ended
-    after --wait; the run goes on then. Without a version the latest one is started.
+    after --wait; the run goes on then. Without a version the latest one is started; without a namespace the only
+    one that has the workflow, or default.
     """
     if watch and wait is not None:
         raise click.UsageError("--wait and --watch exclude each other")
@@ -67,7 +68,7 @@ def start(
 
 
 def _start(api: Api, workflow: str, value: Json, query: Query, key: str | None, wait: float | None) -> dict[str, Json]:
-    name = workflow_name(workflow)
+    name = workflow_name(api, workflow)
     asked = [*query, *([("version", name.version)] if name.version else [])]
     headers = {"Idempotency-Key": key} if key else {}
     first = min(wait or 0, MAX_HTTP_WAIT_MS / 1000)
