@@ -101,3 +101,45 @@ def test_what_nobody_looks_at_is_kept() -> None:
     loop = SimulatedLoop()
     loop.run(work())
     assert "unseen" in loop.failures[0]
+
+
+def test_a_process_that_stands_still_goes_on_late() -> None:
+    loop, told = SimulatedLoop(), list[tuple[str, int]]()
+
+    async def ticking() -> None:
+        for number in range(3):
+            await asyncio.sleep(1)
+            told.append((f"tick {number}", round(loop.time())))
+
+    async def world() -> None:
+        process = Process("engine")
+        loop.spawn(process, ticking())
+        await asyncio.sleep(1.5)
+        loop.pause(process)
+        await asyncio.sleep(10)
+        told.append(("resumed", round(loop.time())))
+        loop.resume(process)
+        await asyncio.sleep(3)
+
+    loop.run(world())
+    loop.close()
+    assert told == [("tick 0", 1), ("resumed", 12), ("tick 1", 12), ("tick 2", 13)]
+
+
+def test_a_process_can_be_ended_between_any_two_callbacks() -> None:
+    loop, done = SimulatedLoop(), list[int]()
+
+    async def work() -> None:
+        for number in range(10):
+            done.append(number)
+            await asyncio.sleep(0)
+
+    async def world() -> None:
+        process = Process("engine")
+        loop.interrupt(process, 4, lambda: loop.kill(process))
+        loop.spawn(process, work())
+        await asyncio.sleep(1)
+
+    loop.run(world())
+    loop.close()
+    assert done == [0, 1, 2, 3]
