@@ -1,5 +1,7 @@
 """Definitions over HTTP: store, check, list, read, delete."""
 
+import asyncio
+
 import pytest
 
 from tests.server.client import Client, workflow
@@ -48,6 +50,11 @@ async def test_the_same_again_is_200_and_other_content_409(client: Client) -> No
     assert (await client.deploy(workflow("same", SET))).status == 200
     other = await client.deploy(workflow("same", [{"answer": {"set": {"answer": 43}}}]))
     assert (other.status, other.media) == (409, PROBLEM)
+
+
+async def test_of_equal_deploys_at_the_same_time_one_is_told_that_it_stored_it(client: Client) -> None:
+    answers = await asyncio.gather(*(client.deploy(workflow("raced", SET)) for _ in range(8)))
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
 
 
 async def test_yaml_is_read_and_mistakes_have_places(client: Client) -> None:

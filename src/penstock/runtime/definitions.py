@@ -86,12 +86,12 @@ class Definitions:
             raise _invalid(problems)
         wanted = self._row(workflow, resources, source_text or _text_of(document))
         try:
-            stored = await self._store.put_workflow(wanted)
+            put = await self._store.put_workflow(wanted)
         finally:
             self._changed()
-        if stored.content_hash != wanted.content_hash:
+        if put.workflow.content_hash != wanted.content_hash:
             raise _taken(workflow)
-        return DeployResult(stored, True, tuple(found), msgspec.to_builtins(bounds(workflow)))
+        return DeployResult(put.workflow, put.created, tuple(found), msgspec.to_builtins(bounds(workflow)))
 
     async def get(self, namespace: str, name: str, version: str = "latest") -> StoredWorkflow:
         """Raises `NotFound`."""

@@ -24,6 +24,7 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkflowPut,
     WorkRow,
     WorkState,
 )
@@ -309,8 +310,9 @@ class Store(Protocol):
         ...
 
     # Definitions
-    async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
-        """Stores a definition unless its identity exists; returns what is stored."""
+    async def put_workflow(self, workflow: StoredWorkflow) -> WorkflowPut:
+        """Stores a definition unless its identity exists; returns what is stored. Of several calls at the same time
+        with the same content exactly one is told that it created it."""
         ...
 
     async def get_workflow(self, namespace: str, name: str, version: str) -> StoredWorkflow | None: ...

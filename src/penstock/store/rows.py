@@ -187,6 +187,14 @@ class StoredWorkflow(msgspec.Struct, frozen=True, gc=False):
     """The text that was deployed, as the author wrote it."""
 
 
+class WorkflowPut(msgspec.Struct, frozen=True, gc=False):
+    """What storing a definition came to: what is stored now, and whether this call made it so (the first of equal ones,
+    or the one that shows a deleted version again)."""
+
+    workflow: StoredWorkflow
+    created: bool
+
+
 class Tool(msgspec.Struct, frozen=True, gc=False):
     """A registered tool. `body` is its definition as canonical JSON."""
 

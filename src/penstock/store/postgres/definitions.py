@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import astuple
 
 from penstock.store.postgres.session import Session
-from penstock.store.rows import ApiToken, StoredWorkflow, Tool
+from penstock.store.rows import ApiToken, StoredWorkflow, Tool, WorkflowPut
 
 _BELONGS_TO_RUNS: Final = (
     "delete_labels_of_runs",
@@ -20,14 +20,14 @@ _BELONGS_TO_RUNS: Final = (
 )
 
 
-async def put_workflow(session: Session, workflow: StoredWorkflow) -> StoredWorkflow:
-    """Stores it unless its identity exists; returns what is stored."""
+async def put_workflow(session: Session, workflow: StoredWorkflow) -> WorkflowPut:
+    """Stores it unless its identity exists; returns what is stored, and whether this call did it."""
     w = workflow
     parameters = (w.created_at, w.definition, w.content_hash, w.resources, w.metadata, w.source_text)
-    await session.execute("put_workflow", w.namespace, w.name, w.version, *parameters)
+    changed = await session.execute("put_workflow", w.namespace, w.name, w.version, *parameters)
     stored = await session.row("get_workflow_for_runs", w.namespace, w.name, w.version)
     assert stored is not None
-    return StoredWorkflow(*stored)
+    return WorkflowPut(StoredWorkflow(*stored), changed == 1)
 
 
 async def delete_workflow(session: Session, namespace: str, name: str, version: str) -> bool:

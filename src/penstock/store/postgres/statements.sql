@@ -388,7 +388,7 @@ SELECT topic FROM topics WHERE topic IS NOT NULL
 INSERT INTO workflows (namespace, name, version, created_at, definition, content_hash, resources, metadata, source_text)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (namespace, name, version) DO UPDATE SET deleted = false
-WHERE workflows.content_hash = excluded.content_hash
+WHERE workflows.content_hash = excluded.content_hash AND workflows.deleted
 
 -- name: get_workflow
 SELECT namespace, name, version, created_at, definition, content_hash, resources, metadata, source_text

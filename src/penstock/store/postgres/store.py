@@ -19,6 +19,7 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkflowPut,
     WorkRow,
     WorkState,
 )
@@ -234,7 +235,7 @@ class PostgresStore(Connected):
 
     # Definitions
 
-    async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
+    async def put_workflow(self, workflow: StoredWorkflow) -> WorkflowPut:
         return await self._write(lambda s: definitions.put_workflow(s, workflow))
 
     async def get_workflow(self, namespace: str, name: str, version: str) -> StoredWorkflow | None:

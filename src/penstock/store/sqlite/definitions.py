@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import astuple
 
-from penstock.store.rows import ApiToken, StoredWorkflow, Tool
+from penstock.store.rows import ApiToken, StoredWorkflow, Tool, WorkflowPut
 from penstock.store.sqlite.mapping import as_json
 from penstock.store.sqlite.session import Session
 
@@ -22,10 +22,10 @@ _BELONGS_TO_RUNS: Final = (
 )
 
 
-def put_workflow(session: Session, workflow: StoredWorkflow) -> StoredWorkflow:
-    """Stores it unless its identity exists; returns what is stored."""
+def put_workflow(session: Session, workflow: StoredWorkflow) -> WorkflowPut:
+    """Stores it unless its identity exists; returns what is stored, and whether this call did it."""
     w = workflow
-    session.execute(
+    changed = session.execute(
         "put_workflow",
         (
             w.namespace,
@@ -38,9 +38,10 @@ def put_workflow(session: Session, workflow: StoredWorkflow) -> StoredWorkflow:
             w.metadata,
             w.source_text,
         ),
-    )
+    ).rowcount
     identity = (w.namespace, w.name, w.version)
-    return StoredWorkflow(*session.execute("get_workflow_for_runs", identity).fetchone())
+    stored = StoredWorkflow(*session.execute("get_workflow_for_runs", identity).fetchone())
+    return WorkflowPut(stored, changed == 1)
 
 
 def delete_workflow(session: Session, namespace: str, name: str, version: str) -> bool:

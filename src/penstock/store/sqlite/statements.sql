@@ -283,7 +283,8 @@ SELECT topic FROM topics WHERE topic IS NOT NULL
 INSERT INTO workflows (namespace, name, version, created_at, definition, content_hash, resources, metadata,
                        source_text, deleted)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
-ON CONFLICT (namespace, name, version) DO UPDATE SET deleted = 0 WHERE content_hash = excluded.content_hash
+ON CONFLICT (namespace, name, version) DO UPDATE SET deleted = 0
+WHERE content_hash = excluded.content_hash AND deleted = 1
 
 -- name: get_workflow
 SELECT namespace, name, version, created_at, definition, content_hash, resources, metadata, source_text

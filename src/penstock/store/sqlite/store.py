@@ -27,6 +27,7 @@ from penstock.store.rows import (
     StoredWorkflow,
     Subscription,
     Tool,
+    WorkflowPut,
     WorkRow,
     WorkState,
 )
@@ -287,7 +288,7 @@ class SqliteStore(Alone):
 
     # Definitions
 
-    async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
+    async def put_workflow(self, workflow: StoredWorkflow) -> WorkflowPut:
         return await self._write(lambda s: definitions.put_workflow(s, workflow))
 
     async def get_workflow(self, namespace: str, name: str, version: str) -> StoredWorkflow | None:
