@@ -222,7 +222,8 @@ async def test_history_state_and_tasks(client: Client) -> None:
 async def test_the_instants_of_a_state_are_rfc_3339_and_its_values_as_they_are(client: Client) -> None:
     run = await started(client, "dated", [{"wait": {"wait": {"hours": 1}}}], {"number": 1, "sent_at": 5})
     state = (await client.get(f"/api/v1/runs/{run['id']}/state")).body
-    assert (state["started_at"], state["updated_at"]) == (run["created_at"], run["updated_at"])
+    assert run["created_at"] <= state["started_at"]
+    assert state["updated_at"] == run["updated_at"]
     assert state["input"] == {"number": 1, "sent_at": 5}
     assert not [name for frame in state["frames"] for name in frame if name.endswith("_at") and frame[name] == 0]
 

@@ -17,7 +17,8 @@ from penstock.store.rows import (
 )
 from penstock.store.shares import Membership, Shares
 
-BEGAN: Final = 1_700_000_000_000
+BEGAN: Final = 0x018B_CFE5_0000
+"""The time in the id of run 0."""
 
 
 LONG_LEASE_MS: Final = 60_000

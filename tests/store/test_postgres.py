@@ -179,6 +179,7 @@ LOOK_UPS = {
     "due_runs": "runs_due",
     "next_due_at": "runs_due",
     "calling_runs": "runs_calling",
+    "list_runs": "runs_pkey",
     "list_runs_by_status": "runs_by_status",
     "list_runs_by_workflow": "runs_by_workflow",
     "list_runs_by_label": "run_labels_pkey",
@@ -224,5 +225,7 @@ async def test_look_ups_use_the_index_made_for_them(postgres_url: str) -> None:
         plan = "\n".join(row[0] for row in rows)
         assert index in plan, f"{name}:\n{plan}"
         assert "Sort" not in plan or name == "subscriptions", f"{name}:\n{plan}"
+        if name.startswith("list_runs"):
+            assert re.search(r"Index Cond: .*\b(run_)?id < \$\d+.*id >= \$\d+", plan), f"{name} is bounded by ids:\n{plan}"
         await connection.execute("DEALLOCATE asked")
     await connection.close()

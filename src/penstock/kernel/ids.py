@@ -1,6 +1,9 @@
 """Identifiers: UUIDv7-shaped, so that they sort by time; derived ones are the same in every replay."""
 
 from hashlib import blake2b
+from typing import Final
+
+_LAST_MS: Final = (1 << 48) - 1
 
 
 def run_id(at_ms: int, entropy: bytes) -> str:
@@ -12,6 +15,17 @@ def derived_id(at_ms: int, *parts: str | int) -> str:
     """The id of something that a run makes: time from `at_ms`, the rest a hash of `parts`."""
     seed = "\0".join(map(str, parts)).encode()
     return _uuid7(at_ms, blake2b(seed, digest_size=16).digest())
+
+
+def time_of(id_: str) -> int:
+    """The milliseconds UTC in an id. Raises `ValueError` for a text that is none."""
+    return int(id_[:8] + id_[9:13], 16)
+
+
+def first_id(at_ms: int) -> str:
+    """What no id of this millisecond or a later one sorts before, and every id of an earlier one does."""
+    text = f"{min(max(at_ms, 0), _LAST_MS):012x}"
+    return f"{text[:8]}-{text[8:]}"
 
 
 def derived_number(*parts: str | int, below: int) -> int:

@@ -15,6 +15,7 @@ from penstock.kernel.commands import (
     Unsubscribe,
     Withdraw,
 )
+from penstock.kernel.ids import time_of
 from penstock.kernel.state import RunState
 from penstock.kernel.topics import TASK_TOPIC, task_key
 from penstock.model.json_value import Json
@@ -171,7 +172,7 @@ def run_row(state: RunState, before: RunRow | None, origin: Origin | None, *, ca
         name=identity.name,
         version=identity.version,
         status=state.status,
-        created_at=before.created_at if before else state.started_at,
+        created_at=before.created_at if before else time_of(state.run_id),
         updated_at=state.updated_at,
         ended_at=state.ended_at,
         next_at=state.next_at,

@@ -136,7 +136,11 @@ class Store(Protocol):
         id_prefix: str | None = None,
         limit: int,
     ) -> list[RunRow]:
-        """Newest first (by id, which is time-ordered); `before` is the id to continue below."""
+        """Newest first (by id, which is time-ordered); `before` is the id to continue below.
+
+        `since` (inclusive) and `until` (exclusive) are milliseconds UTC. They bound the ids too, whose time a run's
+        `created_at` is, so that runs of other times are not read.
+        """
         ...
 
     async def journal(self, run_id: str, after: int, limit: int) -> list[JournalRow]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from penstock.model.json_value import MAX_INTEGER, Json
+from penstock.store.id_range import id_range
 from penstock.store.postgres.mapping import run_row
 from penstock.store.postgres.session import Session, columns
 from penstock.store.rows import (
@@ -19,8 +20,6 @@ from penstock.store.rows import (
     Tool,
 )
 
-_ABOVE_ALL: Final = "\U0010ffff"
-"""Sorts after every id."""
 _LARGEST: Final = MAX_INTEGER >> 1
 
 
@@ -63,7 +62,8 @@ async def list_runs(
 ) -> list[RunRow]:
     """`filters` are the other parameters of `list_runs` by name. The narrowest index leads."""
     order = ("namespace", "name", "status", "since", "until", "limit")
-    parameters = [min(before or _ABOVE_ALL, id_prefix + _ABOVE_ALL), id_prefix, *(filters[name] for name in order)]
+    lowest, below = id_range(id_prefix, before, filters["since"], filters["until"])
+    parameters = [below, lowest, *(filters[name] for name in order)]
     statement = "list_runs"
     if labels:
         leading, *others = labels.items()

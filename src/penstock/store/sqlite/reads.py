@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.model.json_value import MAX_INTEGER, Json
+from penstock.store.id_range import id_range
 from penstock.store.rows import (
     ApiToken,
     EventRow,
@@ -19,8 +20,6 @@ from penstock.store.rows import (
 from penstock.store.sqlite.mapping import as_json, run_row
 from penstock.store.sqlite.session import Session
 
-_ABOVE_ALL: Final = "\U0010ffff"
-"""Sorts after every id."""
 _LARGEST: Final = MAX_INTEGER >> 1
 
 
@@ -64,11 +63,8 @@ def inbox_rows(session: Session, seqs: Sequence[int]) -> list[InboxRow]:
 
 def list_runs(session: Session, labels: Mapping[str, str], id_prefix: str, filters: Mapping[str, Json]) -> list[RunRow]:
     """`filters` are the other parameters of `list_runs` by name. The narrowest index leads."""
-    parameters = {
-        **filters,
-        "lowest": id_prefix,
-        "before": min(filters["before"] or _ABOVE_ALL, id_prefix + _ABOVE_ALL),
-    }
+    lowest, before = id_range(id_prefix, filters["before"], filters["since"], filters["until"])
+    parameters = {**filters, "lowest": lowest, "before": before}
     statement = "list_runs"
     if labels:
         (parameters["label_key"], parameters["label_value"]), *others = labels.items()
