@@ -46,7 +46,7 @@ def _filled(path: str, identity: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("path", ["/api/v1/inbox", "/v1/event", "/api/v1/tools/x/work", "/v1/sequence/project"])
+@pytest.mark.parametrize("path", ["/api/v1/inbox", "/v1/event", "/v1/sequence/project"])
 async def test_rows_that_are_not_served_say_so(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status, answer.media) == (404, PROBLEM)

@@ -309,15 +309,18 @@ async def test_a_tool_publishes_answers_alone(admin: Client) -> None:
     async with bearing(admin, "tool:mine") as tool:
         plain = await tool.send("POST", "/api/v1/events", EVENT, media=media)
         assert (plain.status, plain.body["missing_scopes"]) == (403, ["trigger", "admin"])
-        answer = await tool.send("POST", "/api/v1/events", {**EVENT, "triggeredid": "x"}, media=media)
+        answer = await tool.send("POST", "/api/v1/events", {**EVENT, "triggeredid": "x", "penstocktool": "mine"}, media=media)
         assert answer.status == 202
+        for speaks_for in ({}, {"penstocktool": "other"}, {"penstocktool": ["mine"]}):
+            answer = await tool.send("POST", "/api/v1/events", {**EVENT, "triggeredid": "x", **speaks_for}, media=media)
+            assert answer.status in (400, 403)
 
 
 def test_the_checks_for_tools() -> None:
     mine = Grant(frozenset({"tool:mine"}))
     require_tool(mine, "mine")
     require_tool(Grant(frozenset({"admin"})), "mine")
-    require_publishing(mine, [{**EVENT, "triggeredid": "x"}])
+    require_publishing(mine, [{**EVENT, "triggeredid": "x", "penstocktool": "mine"}])
     require_publishing(Grant(frozenset({"trigger"})), [EVENT])
     for refused in (mine, Grant(frozenset({"operate", "trigger", "view", "author"}))):
         with pytest.raises(MissingScope, match="tool:other"):

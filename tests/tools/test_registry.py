@@ -5,10 +5,11 @@ import pytest
 from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_TOOL_WEIGHT
-from penstock.tools.contract import HttpTransport, ToolDefinition
+from penstock.tools.contract import HttpTransport, PullTransport, PushTransport, ToolDefinition
 from penstock.tools.registry import read_tool
 
 HTTP = {"kind": "http", "endpoint": "http://my-service:5000/"}
+PUSH = {"kind": "push", "url": "http://my-service:5000/"}
 
 
 def findings(data: Json) -> list[tuple[str, str]]:
@@ -39,6 +40,19 @@ def test_everything_that_can_be_said():
     )  # fmt: skip
 
 
+def test_tools_that_take_work_by_event():
+    push = {**PUSH, "secret": "signing", "headers": {"X-Team": "a"}, "timeout": "PT5S", "attempts": 3}
+    assert read_tool({"name": "a", "transport": push, "prefix": "sh.keptn.event.", "start_timeout": "PT1M"}) == (
+        ToolDefinition(
+            "a", "a", PushTransport("http://my-service:5000/", "signing", {"X-Team": "a"}, 5000, 3),
+            prefix="sh.keptn.event.", start_timeout_ms=60_000,
+        )
+    )  # fmt: skip
+    assert read_tool({"name": "a", "transport": {"kind": "pull", "lease": {"seconds": 5}}}) == ToolDefinition(
+        "a", "a", PullTransport(5000)
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "pointer", "words"),
     [
@@ -59,7 +73,18 @@ def test_everything_that_can_be_said():
         ({"transprot": 1}, "/transprot", "did you mean 'transport'"),
         ({"transport": None}, "/transport", "missing"),
         ({"transport": "http"}, "/transport", "object"),
-        ({"transport": {"kind": "pull"}}, "/transport/kind", "'pull' is not available yet"),
+        ({"transport": {"kind": "nats"}}, "/transport/kind", "'nats' is not available yet"),
+        ({"transport": {"kind": "pull", "lease": "PT0.5S"}}, "/transport/lease", "1000 to"),
+        ({"transport": {"kind": "pull", "url": "http://x"}}, "/transport/url", "no member"),
+        ({"transport": {"kind": "push"}}, "/transport/url", "missing"),
+        ({"transport": {"kind": "push", "url": "ftp://x"}}, "/transport/url", "http"),
+        ({"transport": {**PUSH, "secret": ""}}, "/transport/secret", "stored secret"),
+        ({"transport": {**PUSH, "attempts": 11}}, "/transport/attempts", "1 to 10"),
+        ({"transport": {**PUSH, "timeout": "PT2M"}}, "/transport/timeout", "at most"),
+        ({"transport": PUSH, "timeout": "PT2M"}, "/timeout", "start_timeout"),
+        ({"prefix": "sh.keptn.event."}, "/prefix", "push or pull"),
+        ({"transport": PUSH, "prefix": "a b"}, "/prefix", "letters"),
+        ({"transport": PUSH, "start_timeout": "PT0S"}, "/start_timeout", "longer"),
         ({"transport": {"kind": "pigeon"}}, "/transport/kind", "no transport 'pigeon'"),
         ({"transport": {"kind": "http"}}, "/transport/endpoint", "missing"),
         ({"transport": {**HTTP, "endpoint": "ftp://x"}}, "/transport/endpoint", "http"),

@@ -13,6 +13,8 @@ from penstock.runtime.events import Router
 from penstock.runtime.forwarding import Forwarding
 from penstock.runtime.inbox import Inbox
 from penstock.runtime.mail import Queued
+from penstock.runtime.pulling import Pulling
+from penstock.runtime.pushing import Pushing
 from penstock.runtime.remote import Remote
 from penstock.runtime.shares import NotHeld, Shares
 from penstock.runtime.timers import Timers
@@ -31,6 +33,8 @@ class Aftermath:
         shares: Shares,
         turns: Turns,
         dispatch: Dispatch,
+        pushing: Pushing,
+        pulling: Pulling,
         router: Router,
         inbox: Inbox,
         timers: Timers,
@@ -42,6 +46,8 @@ class Aftermath:
         self._shares = shares
         self._turns = turns
         self._dispatch = dispatch
+        self._pushing = pushing
+        self._pulling = pulling
         self._router = router
         self._inbox = inbox
         self._timers = timers
@@ -83,6 +89,7 @@ class Aftermath:
             for invoke in turn.base.calls:
                 if invoke.call_id not in pending:
                     self._dispatch.cancel(invoke.call_id)
+        self._move_work(prepared, ours)
         self._inbox.take(outcome.inbox)
         self._router.notice(outcome.events)
         self._look_back(prepared)
@@ -93,6 +100,18 @@ class Aftermath:
             self._router.ended(turn.run_id)
         self._watching.moved(state)
         self._remote.moved(turn.run_id)
+
+    def _move_work(self, prepared: Prepared, ours: bool) -> None:
+        """What was withdrawn is over; what was offered is sent from here, and wakes those who wait for it."""
+        writes = prepared.writes
+        if writes is None or not (writes.offers or writes.withdraw or writes.withdraw_tools):
+            return
+        for call_id, tool in (*((call_id, "") for call_id in writes.withdraw), *writes.withdraw_tools):
+            self._pushing.withdrawn(call_id, tool)
+            self._pulling.withdrawn(call_id, tool)
+        self._pulling.offered([row.tool for row in writes.offers.values() if row.kind == "pull"])
+        if ours:
+            self._pushing.take([row for row in writes.offers.values() if row.kind == "push"])
 
     def _look_back(self, prepared: Prepared) -> None:
         if prepared.writes is None or not prepared.writes.subscribe:

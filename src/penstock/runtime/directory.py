@@ -8,7 +8,7 @@ from penstock.errors import NotFound
 from penstock.runtime.clock import Clock
 from penstock.store.protocol import Store
 from penstock.store.rows import Tool
-from penstock.tools.contract import CallContext, ToolDefinition
+from penstock.tools.contract import CallContext, HttpTransport, ToolDefinition
 from penstock.tools.functions import Functions
 
 
@@ -53,6 +53,18 @@ class Directory:
             if place < 0:
                 return tool
         raise AssertionError("the weights add up to the total")
+
+    async def offered_to(self, capability: str, context: CallContext) -> tuple[ToolDefinition, ...]:
+        """The tools that this call is offered to; none when what provides the capability answers in the call itself."""
+        if self._functions.get(capability) is not None:
+            return ()
+        tool = await self.tool_for(capability, context)
+        return () if tool is None or isinstance(tool.transport, HttpTransport) else (tool,)
+
+    def definition(self, name: str) -> ToolDefinition | None:
+        """The tool with this name, as it is registered now."""
+        found = self._tools.get(name)
+        return None if found is None else found[1]
 
     async def put(self, definition: ToolDefinition) -> Tool:
         """Registers or replaces a tool."""

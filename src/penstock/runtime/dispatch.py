@@ -5,7 +5,6 @@ A call lives in the state of its run; what is here can be lost at any moment and
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 import msgspec
 import structlog
@@ -14,7 +13,6 @@ from penstock.errors import RUNTIME, TIMEOUT, Fault, InfrastructureError
 from penstock.kernel.commands import Invoke
 from penstock.kernel.messages import CallFinished, Message
 from penstock.kernel.values import Value
-from penstock.model.json_value import Json
 from penstock.model.limits import CALL_OVERDUE_MS, COMMIT_BACKOFF_MS
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.call_context import RuntimeCallContext
@@ -23,6 +21,7 @@ from penstock.runtime.directory import Directory
 from penstock.runtime.evaluate import Evaluator
 from penstock.runtime.fill import fill_arguments
 from penstock.runtime.metrics import Metrics
+from penstock.runtime.offers import capability_of, offer_of
 from penstock.runtime.programs import Programs
 from penstock.runtime.secret_values import Secrets
 from penstock.tools.contract import Outcome, Performer
@@ -109,7 +108,7 @@ class Dispatch:
 
     def tools_changed(self, capability: str) -> None:
         """Tries every call of the capability again that had no tool."""
-        again = {key: call for key, call in self._toolless.items() if _capability(call.invoke) == capability}
+        again = {key: call for key, call in self._toolless.items() if capability_of(call.invoke) == capability}
         for key in again:
             del self._toolless[key]
         self._queue.update(again)
@@ -118,7 +117,7 @@ class Dispatch:
     def reason(self, call_id: str) -> str | None:
         """Why a call has not begun, for people; None when it has, or is not here."""
         if (call := self._toolless.get(call_id)) is not None:
-            name = _capability(call.invoke)
+            name = capability_of(call.invoke)
             return f"no tool provides the capability {name!r}; waiting for one until the deadline"
         return "waiting for a place among the calls under way" if call_id in self._queue else None
 
@@ -201,7 +200,7 @@ class Dispatch:
                 await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
 
     async def _outcome(self, call: Call) -> Outcome | None:
-        """None when the call is left alone: its deadline has passed, or it waits for a tool."""
+        """None when the call is left alone: its deadline has passed, it waits for a tool, or tools take it by event."""
         invoke = call.invoke
         if 0 < invoke.deadline_at <= self._clock.now_ms():
             return None  # the kernel's own deadline speaks
@@ -222,13 +221,12 @@ class Dispatch:
             now_ms=self._clock.now_ms,
             rendered=filled.rendered,
         )
-        if invoke.kind == "capability" and not self._directory.provides(_capability(invoke)):
+        if invoke.kind == "capability" and not self._directory.provides(capability_of(invoke)):
             self._toolless[invoke.call_id] = call
-            self._log.info("call waits for a tool", run_id=call.run_id, capability=_capability(invoke))
+            self._log.info("call waits for a tool", run_id=call.run_id, capability=capability_of(invoke))
+            return None
+        if invoke.kind == "capability" and (offered := await offer_of(self._directory, invoke, context)) is not None:
+            self._attempts.pop(invoke.call_id, None)
+            self._answer(call.run_id, offered)
             return None
         return await self._performer.perform(invoke, filled.arguments, context)
-
-
-def _capability(invoke: Invoke) -> str:
-    arguments: Json = invoke.arguments.data
-    return str(cast("dict[str, Json]", arguments).get("name")) if isinstance(arguments, dict) else ""

@@ -39,6 +39,7 @@ from penstock.runtime.views import (
     StoredTool,
     run_view,
 )
+from penstock.runtime.work import Work
 from penstock.store.protocol import Store
 from penstock.store.rows import RunRow, StoredWorkflow, Tool
 from penstock.store.shares import NodeRow
@@ -327,6 +328,7 @@ class Engine:
             raise
         self.metrics.events_in.inc(len(stored))
         self._parts.router.notice(stored)
+        await self._parts.work.heard(events)
         return len(stored)
 
     async def list_events(
@@ -423,6 +425,11 @@ class Engine:
     def tokens(self) -> Tokens:
         """Who may ask for what."""
         return self._parts.tokens
+
+    @property
+    def work(self) -> Work:
+        """The work that tools take by event."""
+        return self._parts.work
 
     # Inside
 

@@ -122,6 +122,7 @@ class Membership:
         parts, owns = self._parts, self._shares.owns
         parts.turns.lost()
         parts.timers.keep_only(owns)
+        parts.pushing.keep_only(owns)
         parts.live.keep_only(owns)
         parts.dispatch.keep_waiting_only(owns)
         parts.remote.left(_among(partitions))

@@ -30,6 +30,7 @@ class Metrics:
         self.commits = Labelled(self._counter("commits", "Transactions of the turn loop, by outcome.", "outcome"))
         self.suspended = self._counter("runs_suspended_by_engine", "Runs that the engine could not process.")
         self.calls = Labelled(self._counter("calls", "Calls that ended, by kind and outcome.", "kind", "outcome"))
+        self.pushes = Labelled(self._counter("pushes", "Deliveries of work to tools, by outcome.", "outcome"))
         self.events_in = self._counter("events_received", "Events taken from outside.")
         self.events_routed = self._counter("events_routed", "Events that were matched against listeners.")
         self.evaluations = self._counter("expression_evaluations", "Expressions evaluated in workers.")

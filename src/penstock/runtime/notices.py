@@ -53,7 +53,8 @@ class Notices:
             case RegistryChanged():
                 self._load(notice.what)
             case WorkOffered():
-                pass  # nobody here waits for work
+                parts.pulling.offered(notice.tools) if notice.tools else parts.pulling.look_again()
+                parts.pushing.look_again()
             case SharesChanged():
                 parts.renew_soon.set()
             case _:
@@ -67,6 +68,7 @@ class Notices:
             count += 1
             self._parts.inbox.look_again()
             self._parts.timers.look_again()
+            self._parts.pulling.look_again()
             self._parts.router.look_again()
             self._parts.watching.event_came()
             if count % _SWEEPS_PER_LOAD == 0:

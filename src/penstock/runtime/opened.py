@@ -110,7 +110,9 @@ class Opened:
         if self._membership is not None:
             self._membership.leave()
         await _ended(self._loops)
+        await parts.pulling.close()
         await parts.dispatch.stop(GRACE_MS)
+        await parts.pushing.stop(GRACE_MS)
         await parts.turns.stop(GRACE_MS)
         with suppress(InfrastructureError, TimeoutError):
             async with asyncio.timeout(GRACE_MS / 1000):
@@ -142,7 +144,7 @@ class Opened:
         parts.turns.start()
         self._keep(parts.tokens.run)
         if self._settings.runs_engine:
-            self._keep(parts.inbox.run, parts.router.run, parts.timers.run, parts.pruning.run)
+            self._keep(parts.inbox.run, parts.router.run, parts.timers.run, parts.pruning.run, parts.pushing.run)
             self._keep(lambda: self._sweep(parts))
 
     async def _join(self, parts: Parts) -> None:

@@ -25,6 +25,8 @@ from penstock.runtime.opening import Opening
 from penstock.runtime.pinning import Pinning
 from penstock.runtime.programs import Programs
 from penstock.runtime.pruning import Pruning
+from penstock.runtime.pulling import Pulling
+from penstock.runtime.pushing import Pushing
 from penstock.runtime.remote import Remote
 from penstock.runtime.secret_values import Secrets
 from penstock.runtime.settings import Settings
@@ -34,6 +36,7 @@ from penstock.runtime.timers import Timers
 from penstock.runtime.tokens import Tokens
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
+from penstock.runtime.work import Work
 from penstock.runtime.workers import ExpressionWorkers
 from penstock.store import Vault
 from penstock.store.protocol import Store
@@ -65,6 +68,9 @@ class Parts:
     timers: Timers
     router: Router
     dispatch: Dispatch
+    pushing: Pushing
+    pulling: Pulling
+    work: Work
     watching: Watching
     history: History
     starting: Starting
@@ -147,11 +153,17 @@ def assemble(
         most=settings.calls_in_flight,
         answer=turns.submit,
     )
+    pulling = Pulling(store, clock, log)
+    pushing = Pushing(
+        store=store, clock=clock, directory=directory, secrets=secrets, client=client, metrics=metrics, log=log
+    )
     turns.connect(
         Aftermath(
             shares=shares,
             turns=turns,
             dispatch=dispatch,
+            pushing=pushing,
+            pulling=pulling,
             router=router,
             inbox=inbox,
             timers=timers,
@@ -177,6 +189,9 @@ def assemble(
         timers=timers,
         router=router,
         dispatch=dispatch,
+        pushing=pushing,
+        pulling=pulling,
+        work=Work(store=store, clock=clock, directory=directory, pulling=pulling, pushing=pushing, log=log),
         watching=watching,
         history=History(store, programs),
         starting=Starting(store, shares, turns, definitions, clock, ids),

@@ -11,7 +11,7 @@ from penstock.runtime.parts import Parts
 
 
 async def take_up(parts: Parts, partitions: Collection[int] | None, log: structlog.stdlib.BoundLogger) -> None:
-    """Waiting messages first, so that an answer from before a crash beats its timeout; then calls.
+    """Waiting messages first, so that an answer from before a crash beats its timeout; then calls and pushes.
 
     Deadlines come last: the timers read them from the store, and none fires before the messages are there. What was
     taken up in part, because the store failed, may be taken up again.
@@ -20,6 +20,7 @@ async def take_up(parts: Parts, partitions: Collection[int] | None, log: structl
     await parts.inbox.read()
     calls = await _calls(parts, partitions, log)
     parts.timers.look_again()
+    parts.pushing.look_again()
     log.info("recovered", calls=calls)
 
 

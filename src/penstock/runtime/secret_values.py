@@ -69,3 +69,10 @@ class Secrets:
         if (reason := self.reason_against(name, workflow)) is not None:
             raise SecretUnavailable(reason)
         return self._values[name]
+
+    def signing_key(self, name: str) -> bytes:
+        """The secret with which an operator has a tool's deliveries signed: a text. Raises `SecretUnavailable`."""
+        value = self._values.get(name)
+        if not isinstance(value, str) or not value:
+            raise SecretUnavailable(f"the secret {name!r} {'is no text' if name in self._values else 'does not exist'}")
+        return value.encode("utf-8", "surrogatepass")

@@ -27,6 +27,8 @@ from penstock.server.api.starts import StartsApi
 from penstock.server.api.system import SystemApi
 from penstock.server.api.tokens import TokensApi
 from penstock.server.api.tools import ToolsApi
+from penstock.server.api.why import WhyApi
+from penstock.server.api.work import WorkApi
 from penstock.server.api.workflows import WorkflowsApi
 from penstock.server.endpoints import Endpoint, register
 from penstock.server.event_stream import Streams
@@ -89,7 +91,9 @@ def all_endpoints(engine: Engine, closing: asyncio.Event, settings: Settings) ->
     endpoints += StartsApi(engine, waiting).endpoints()
     endpoints += RunsApi(engine, streams).endpoints()
     endpoints += EventsApi(engine, streams).endpoints()
+    endpoints += WhyApi(engine).endpoints()
     endpoints += ToolsApi(engine).endpoints()
+    endpoints += WorkApi(engine, streams, closing).endpoints()
     endpoints += SecretsApi(engine).endpoints()
     endpoints += TokensApi(engine).endpoints()
     endpoints += NodesApi(engine).endpoints()

@@ -17,6 +17,7 @@ VERSION: Final[Json] = {
 }
 NAME: Final[Json] = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"}
 STATUSES: Final = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
+WORK_STATES: Final = ("waiting", "leased", "sent", "dead")
 STATUS: Final[Json] = {"type": "string", "enum": list(STATUSES)}
 
 
@@ -90,10 +91,50 @@ _TOOL_OPTIONS: Final[dict[str, Json]] = {
     "weight": {"type": "integer", "minimum": 0, "maximum": MAX_TOOL_WEIGHT},
     "timeout": {"type": ["string", "object"]},
     "metadata": {"type": "object"},
+    "prefix": TEXT,
+    "start_timeout": {"type": ["string", "object"]},
     "input": ANY,
     "output": ANY,
 }
 _MACHINERY_PORTS: Final[Json] = {"type": ["array", "object"]}
+
+_WAIT: Final = record(
+    {
+        "kind": {
+            "type": "string",
+            "enum": ["start", "timer", "retry", "event", "call", "tools", "run", "resume", "turn"],
+        },
+        "reference": TEXT,
+        "name": TEXT,
+        "entry": {"type": "integer"},
+        "path": {"type": "array", "items": {"type": "integer"}},
+        "what": TEXT,
+        "since": INSTANT,
+        "until": MAYBE_INSTANT,
+        "until_what": TEXT,
+        "ends": TEXT,
+    },
+    {
+        "filters": {"type": "array", "items": {"type": "object"}},
+        "call": TEXT,
+        "reason": TEXT,
+        "run": RUN_ID,
+        "capability": TEXT,
+        "tools": {"type": "array", "items": TEXT},
+        "participants": {"type": "array", "items": {"type": "object"}},
+    },
+)
+_CANDIDATE: Final = record(
+    {
+        "run": {"type": ["string", "null"]},
+        "workflow": TEXT,
+        "reference": TEXT,
+        "name": TEXT,
+        "filter": {"type": "integer", "minimum": 0},
+        "verdict": {"type": "string", "enum": ["delivered", "held", "waiting", "no", "nobody"]},
+        "reason": TEXT,
+    }
+)
 
 COMPONENTS: Final[dict[str, Json]] = {
     "Problem": record(
@@ -122,6 +163,24 @@ COMPONENTS: Final[dict[str, Json]] = {
     "RunStarted": record({"id": RUN_ID, "status": STATUS}),
     "TaskRun": _TASK,
     "CloudEvent": _CLOUD_EVENT,
+    "RunWhy": record(
+        {
+            "id": RUN_ID,
+            "workflow": TEXT,
+            "status": STATUS,
+            "ended_at": MAYBE_INSTANT,
+            "waits": {"type": "array", "items": _WAIT},
+        }
+    ),
+    "EventWhy": record(
+        {
+            "event": ref("CloudEvent"),
+            "came_at": INSTANT,
+            "expires_at": INSTANT,
+            "candidates": {"type": "array", "items": _CANDIDATE},
+            "more": {"type": "boolean"},
+        }
+    ),
     "Tool": record(
         {
             "name": NAME,
@@ -135,6 +194,23 @@ COMPONENTS: Final[dict[str, Json]] = {
     "ToolDefinition": record(
         {"name": NAME, "transport": record({"kind": TEXT})},
         {"capability": NAME, **_TOOL_OPTIONS},
+    ),
+    "Letter": record(
+        {
+            "id": TEXT,
+            "tool": NAME,
+            "run": RUN_ID,
+            "capability": NAME,
+            "kind": {"type": "string", "enum": ["push", "pull"]},
+            "state": {"type": "string", "enum": list(WORK_STATES)},
+            "attempts": {"type": "integer", "minimum": 0},
+            "lease": {"type": "integer", "minimum": 0},
+            "holder": TEXT,
+            "reason": TEXT,
+            "created_at": INSTANT,
+            "due_at": INSTANT,
+            "deadline_at": MAYBE_INSTANT,
+        }
     ),
     "Node": record(
         {

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from penstock.events.tool_events import TOOL, TRIGGERED_ID
 from penstock.model.json_value import Json
 from penstock.notations.machinery_document import NAMESPACE as MACHINERY
 from penstock.runtime.tokens import ADMIN, TOOL_PREFIX, Grant, OutOfReach
-from penstock.server.refusals import MissingScope
+from penstock.server.refusals import Forbidden, MissingScope
 
 Right: TypeAlias = Literal[
     "nobody", "anybody", "view", "runs", "trigger", "publish", "operate", "author", "admin", "tool"
@@ -64,6 +65,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType(
         ("GET", "/api/v1/runs/{id}/history"): Rule("runs", "run"),
         ("GET", "/api/v1/runs/{id}/state"): Rule("runs", "run"),
         ("GET", "/api/v1/runs/{id}/stream"): Rule("runs", "run"),
+        ("GET", "/api/v1/runs/{id}/why"): Rule("runs", "run"),
         ("POST", "/api/v1/runs/{id}:cancel"): Rule("operate", "run"),
         ("POST", "/api/v1/runs/{id}:suspend"): Rule("operate", "run"),
         ("POST", "/api/v1/runs/{id}:resume"): Rule("operate", "run"),
@@ -72,7 +74,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType(
         ("POST", "/api/v1/runs:prune"): Rule("operate", "handler"),
         ("POST", "/api/v1/events"): Rule("publish"),
         ("GET", "/api/v1/events"): Rule("view", "handler"),
-        ("GET", "/api/v1/events/stream"): Rule("view", "all"),
+        ("GET", "/api/v1/events/stream"): Rule("view", "handler"),
+        ("GET", "/api/v1/events/{source}/{id}/matches"): Rule("view", "all"),
+        ("POST", "/api/v1/events/{source}/{id}:resend"): Rule("operate", "all"),
         ("POST", "/api/v1/tools"): Rule("author", "all"),
         ("GET", "/api/v1/tools"): _VIEW,
         ("GET", "/api/v1/tools/{name}"): _VIEW,
@@ -80,6 +84,10 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType(
         ("DELETE", "/api/v1/tools/{name}"): Rule("author", "all"),
         ("GET", "/api/v1/tools/{name}/work"): Rule("tool"),
         ("GET", "/api/v1/tools/{name}/stream"): Rule("tool"),
+        ("POST", "/api/v1/tools/{name}/work/{id}:renew"): Rule("tool"),
+        ("POST", "/api/v1/tools/{name}/work/{id}:return"): Rule("tool"),
+        ("GET", "/api/v1/tools/{name}/letters"): Rule("view", "all"),
+        ("POST", "/api/v1/tools/{name}:redeliver"): Rule("operate", "all"),
         ("GET", "/api/v1/capabilities"): _VIEW,
         ("PUT", "/api/v1/secrets/{name}"): _ADMIN,
         ("GET", "/api/v1/secrets"): Rule("view", "all"),
@@ -143,13 +151,17 @@ def require_tool(grant: Grant, name: str) -> None:
 def require_publishing(grant: Grant, events: Sequence[dict[str, Json]]) -> None:
     """For events from outside: tools' tokens publish answers alone, events that carry `triggeredid`.
 
-    That an answer is to work of the token's own tool is for whoever knows the work: `require_tool`. Raises
+    Each of these must name a tool of the token (`penstocktool`), and so cannot speak for another. Raises
     `MissingScope`.
     """
     if not grant.scopes.isdisjoint(SCOPES_WITH["publish"]):
         return
-    if not all(isinstance(event.get("triggeredid"), str) and event["triggeredid"] for event in events):
+    if not all(isinstance(event.get(TRIGGERED_ID), str) and event[TRIGGERED_ID] for event in events):
         raise MissingScope(SCOPES_WITH["publish"])
+    for event in events:
+        named: Json = event.get(TOOL)
+        if not isinstance(named, str) or TOOL_PREFIX + named not in grant.scopes:
+            raise Forbidden(f"the token answers for its own tools alone: the event must name one of them in {TOOL}")
 
 
 def require_all_namespaces(grant: Grant) -> None:

@@ -11,8 +11,9 @@ from penstock.store.rows import StoredWorkflow
 def tool_view(tool: StoredTool) -> dict[str, Json]:
     """A registered tool; its definition can be put again as it stands."""
     view = msgspec.to_builtins(tool.definition)
-    if timeout_ms := view.pop("timeout_ms", 0):
-        view["timeout"] = {"milliseconds": timeout_ms}
+    for place in (view, view["transport"]):
+        for name in [name for name in place if name.endswith("_ms")]:
+            place[name.removesuffix("_ms")] = {"milliseconds": place.pop(name)}
     return {**view, "created_at": instant(tool.created_at), "updated_at": instant(tool.updated_at)}
 
 

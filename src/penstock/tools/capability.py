@@ -12,7 +12,7 @@ from penstock.errors import Fault
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_FAULT_TEXT, MAX_VALUE_BYTES
-from penstock.tools.contract import CallContext, HttpTransport, Outcome, ToolDefinition
+from penstock.tools.contract import CallContext, HttpTransport, Outcome, PullTransport, PushTransport, ToolDefinition
 from penstock.tools.http import IDEMPOTENCY_KEY
 from penstock.tools.http_client import HttpClient, HttpResponse
 from penstock.tools.http_output import fault_of_status, json_of, sized
@@ -32,9 +32,12 @@ async def perform_capability(
     object that the transport asks for) and an unreachable service are communication faults."""
     now = context.now_ms()
     due_at = min(deadline_at, now + tool.timeout_ms) if tool.timeout_ms else deadline_at
-    match tool.transport:
+    match transport := tool.transport:
         case HttpTransport():
-            request = _request(tool.transport, given, call_id)
+            request = _request(transport, given, call_id)
+        case PushTransport() | PullTransport():
+            detail = f"the tool {tool.name!r} takes work by event: it is offered, and not called"
+            return Fault(errors.RUNTIME, 500, "Call failed", detail)
         case _ as unreachable:
             assert_never(unreachable)
     if isinstance(request, Fault):
@@ -44,7 +47,7 @@ async def perform_capability(
         return _named(tool, response)
     if not 200 <= response.status < 300:
         return _refused(tool, response)
-    return _answer(tool, response)
+    return _answer(tool, transport, response)
 
 
 def _request(transport: HttpTransport, given: Json, call_id: str) -> HttpRequest | Fault:
@@ -65,12 +68,12 @@ def _request(transport: HttpTransport, given: Json, call_id: str) -> HttpRequest
     )
 
 
-def _answer(tool: ToolDefinition, response: HttpResponse) -> Outcome:
+def _answer(tool: ToolDefinition, transport: HttpTransport, response: HttpResponse) -> Outcome:
     outcome = Value(None) if response.status == 204 else json_of(response)
     if isinstance(outcome, Fault):
         return _named(tool, outcome)
     data = outcome.data
-    if tool.transport.answer == "object" and not isinstance(data, dict):
+    if transport.answer == "object" and not isinstance(data, dict):
         detail = f"service {tool.name!r} answered {response.status} with JSON that is not an object"
         return Fault(errors.COMMUNICATION, 500, "Invalid response", detail)
     answered = sized(data, response)

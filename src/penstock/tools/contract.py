@@ -8,6 +8,7 @@ from penstock.errors import Fault, PenstockError
 from penstock.kernel.commands import Invoke
 from penstock.kernel.values import Value
 from penstock.model.json_value import Json
+from penstock.model.limits import MAX_PUSH_ATTEMPTS, PULL_LEASE_MS, PUSH_TIMEOUT_MS
 from penstock.model.workflow import WorkflowIdentity
 
 Outcome: TypeAlias = Value | Fault
@@ -34,22 +35,51 @@ class HttpTransport(msgspec.Struct, frozen=True, tag="http", tag_field="kind", o
     answer: str = "any"
 
 
+class PushTransport(msgspec.Struct, frozen=True, tag="push", tag_field="kind", omit_defaults=True):
+    """The engine POSTs each task to `url` as a CloudEvent; the tool answers by events of its own, when it is done.
+
+    `secret` names the stored secret that signs what is sent, "" for none. A delivery that is not taken within
+    `timeout_ms` is tried again, `attempts` times in all.
+    """
+
+    url: str
+    secret: str = ""
+    headers: dict[str, str] = {}
+    timeout_ms: int = PUSH_TIMEOUT_MS
+    attempts: int = MAX_PUSH_ATTEMPTS
+
+
+class PullTransport(msgspec.Struct, frozen=True, tag="pull", tag_field="kind", omit_defaults=True):
+    """The tool fetches each task, and has it for `lease_ms`, or longer while it shows that it lives."""
+
+    lease_ms: int = PULL_LEASE_MS
+
+
+EventTransport: TypeAlias = PushTransport | PullTransport
+"""Of tools that take work by event, and answer by events."""
+Transport: TypeAlias = HttpTransport | EventTransport
+
+
 class ToolDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A registered tool. `input` and `output` are JSON Schemas; `timeout_ms` 0 leaves it to the call.
 
     `stage` "" serves every stage; `weight` is the tool's share of the calls among its equals.
-    `metadata` is free, for notations that know more about a tool.
+    `metadata` is free, for notations that know more about a tool. For tools that take work by event: `prefix` stands
+    before the capability in the types of events, and somebody must have started after `start_timeout_ms` (0 for no
+    such deadline).
     """
 
     name: str
     capability: str
-    transport: HttpTransport
+    transport: Transport
     stage: str = ""
     weight: int = 1
     input: Json = None
     output: Json = None
     timeout_ms: int = 0
     metadata: dict[str, Json] = {}
+    prefix: str = ""
+    start_timeout_ms: int = 0
 
 
 class CallContext(Protocol):

@@ -1,17 +1,16 @@
 """Reads the definition of a tool as the API takes it. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from penstock.model.diagnostics import Diagnostic, suggestion
-from penstock.model.durations import duration_ms
+from penstock.model.diagnostics import Diagnostic
 from penstock.model.json_value import Json, check_json
-from penstock.model.limits import MAX_TOOL_WEIGHT
-from penstock.tools.contract import HttpTransport, ToolDefinition
-from penstock.tools.http_request import InvalidRequest, header_pairs, target_of
+from penstock.model.limits import MAX_PREFIX_CHARACTERS, MAX_TOOL_WEIGHT
+from penstock.tools.contract import HttpTransport, ToolDefinition, Transport
+from penstock.tools.transports import read_span, read_transport, report_unknown
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MEMBERS: Final = (
     "name",
     "capability",
@@ -22,18 +21,18 @@ _MEMBERS: Final = (
     "output",
     "timeout",
     "metadata",
+    "prefix",
+    "start_timeout",
 )
-_HTTP_MEMBERS: Final = ("kind", "endpoint", "method", "headers", "answer")
-_METHODS: Final = ("POST", "PUT", "PATCH")
-_PLANNED: Final = ("push", "pull", "nats", "grpc", "command", "container", "python")
 
 
 def read_tool(data: Json) -> ToolDefinition | list[Diagnostic]:
     """The tool that `data` defines, or everything that is wrong with it.
 
-    Shape: `{"name", "capability"?, "stage"?, "weight"?, "transport": {"kind": "http", "endpoint", "method"?,
-    "headers"?, "answer"?}, "input"?, "output"?, "timeout"?, "metadata"?}`; `capability` is the
-    name if it is left out, `weight` 0 to 1000, `timeout` a duration of the DSL.
+    Shape: `{"name", "capability"?, "stage"?, "weight"?, "transport": T, "input"?, "output"?, "timeout"?, "metadata"?,
+    "prefix"?, "start_timeout"?}`, T as `penstock.tools.transports` says; `capability` is the name if it is left out,
+    `weight` 0 to 1000, `timeout` (of tools over HTTP) and `start_timeout` (of those that take work by event)
+    durations of the DSL.
     """
     reader = _Reader()
     if not isinstance(data, dict):
@@ -59,25 +58,24 @@ class _Reader:
         self.found.append(Diagnostic("error", pointer, message, code))
 
     def tool(self, data: dict[str, Json]) -> ToolDefinition:
-        self._known(data, "", _MEMBERS)
+        report_unknown(data, "", _MEMBERS, self.report)
         name = self._name(data, "name", None)
+        transport = read_transport(data.get("transport"), self.report)
+        if not self.found:
+            self._event_members(data, transport)
         return ToolDefinition(
             name=name,
             capability=self._name(data, "capability", name),
-            transport=self._transport(data.get("transport")),
+            transport=transport,
             stage=self._name(data, "stage", ""),
             weight=self._weight(data.get("weight", 1)),
             input=self._schema(data, "input"),
             output=self._schema(data, "output"),
-            timeout_ms=self._timeout(data),
+            timeout_ms=read_span(data, "timeout", "/timeout", self.report, 0),
             metadata=self._metadata(data.get("metadata")),
+            prefix=self._prefix(data.get("prefix", "")),
+            start_timeout_ms=read_span(data, "start_timeout", "/start_timeout", self.report, 0),
         )
-
-    def _known(self, data: Mapping[str, Json], pointer: str, members: tuple[str, ...]) -> None:
-        for name in data:
-            if name not in members:
-                hint = suggestion(name, members)
-                self.report(f"{pointer}/{name}", f"there is no member {name[:100]!r} here{hint}", "unknown-member")
 
     def _name(self, data: dict[str, Json], member: str, default: str | None) -> str:
         value = data.get(member, default)
@@ -110,56 +108,17 @@ class _Reader:
             return {}
         return cast("dict[str, Json]", value or {})
 
-    def _timeout(self, data: dict[str, Json]) -> int:
-        if "timeout" not in data:
-            return 0
-        length = duration_ms(data["timeout"])
-        if isinstance(length, str):
-            self.report("/timeout", length, "value")
-        elif length == 0:
-            self.report("/timeout", "'timeout' must be longer than nothing", "value")
-        else:
-            return length
-        return 0
+    def _event_members(self, data: dict[str, Json], transport: Transport) -> None:
+        """What is said about events is for tools that take work by event, and the other way round."""
+        by_event = not isinstance(transport, HttpTransport)
+        for member in ("prefix", "start_timeout") if not by_event else ("timeout",):
+            if member in data:
+                why = "its task's 'timeout', or 'start_timeout'," if by_event else "the transport push or pull"
+                self.report(f"/{member}", f"{member!r} means nothing for this transport; use {why} instead", "value")
 
-    def _transport(self, data: Json) -> HttpTransport:
-        if not isinstance(data, dict):
-            self.report(
-                "/transport",
-                "'transport' is missing" if data is None else "'transport' must be an object",
-                "missing" if data is None else "type",
-            )
-            return HttpTransport("")
-        members = cast("dict[str, Json]", data)
-        kind = members.get("kind")
-        if kind != "http":
-            shown = repr(kind)[:100]
-            planned = f"the transport {shown} is not available yet; use 'http'"
-            message = planned if kind in _PLANNED else f"there is no transport {shown}; use 'http'"
-            self.report("/transport/kind", message, "value")
-            return HttpTransport("")
-        return self._http(members)
-
-    def _http(self, members: dict[str, Json]) -> HttpTransport:
-        self._known(members, "/transport", _HTTP_MEMBERS)
-        if "endpoint" not in members:
-            self.report("/transport/endpoint", "'endpoint' is missing", "missing")
-        else:
-            self._checked("/transport/endpoint", lambda: target_of(members["endpoint"]))
-        self._checked("/transport/headers", lambda: header_pairs(members.get("headers")))
-        method = str(members.get("method", "POST")).upper()
-        if method not in _METHODS:
-            self.report("/transport/method", f"'method' must be one of {', '.join(_METHODS)}", "value")
-        answer = members.get("answer", "any")
-        if answer not in ("any", "object"):
-            self.report("/transport/answer", "'answer' must be any or object", "value")
-        if self.found:
-            return HttpTransport("")
-        headers = dict(header_pairs(members.get("headers")))
-        return HttpTransport(str(members["endpoint"]), method, headers, answer)
-
-    def _checked(self, pointer: str, check: Callable[[], object]) -> None:
-        try:
-            check()
-        except InvalidRequest as error:
-            self.report(pointer, str(error), "value")
+    def _prefix(self, value: Json) -> str:
+        if isinstance(value, str) and len(value) <= MAX_PREFIX_CHARACTERS and (not value or _PREFIX.fullmatch(value)):
+            return value
+        message = f"'prefix' must be up to {MAX_PREFIX_CHARACTERS} letters, digits, dots, dashes and underscores"
+        self.report("/prefix", message, "value")
+        return ""

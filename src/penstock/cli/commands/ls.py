@@ -44,8 +44,13 @@ def _workflow_row(workflow: dict[str, Json]) -> Sequence[str]:
 
 def _tool_row(tool: dict[str, Json]) -> Sequence[str]:
     transport = map_of(tool.get("transport"))
-    where = str(transport.get("endpoint", ""))
+    where = str(transport.get("endpoint", transport.get("url", "")))
     return str(tool["name"]), str(tool["capability"]), str(tool.get("stage", "")), str(transport.get("kind")), where
+
+
+def _letter_row(letter: dict[str, Json]) -> Sequence[str]:
+    due = _short(letter["due_at"])
+    return str(letter["id"]), str(letter["run"]), str(letter["state"]), str(letter["attempts"]), due, letter["reason"]
 
 
 def _capability_row(capability: dict[str, Json]) -> Sequence[str]:
@@ -114,9 +119,18 @@ def ls(
     print_listing(api_of(context), what, query, limit, output)
 
 
+def print_work(api: Api, path: str, query: Sequence[tuple[str, str]], limit: int, output: Format) -> None:
+    """Prints the work of a tool."""
+    heads = ("id", "run", "state", "attempts", "due", "reason")
+    _print(api, Listing(path, heads, _letter_row), "work", query, limit, output)
+
+
 def print_listing(api: Api, what: str, query: Sequence[tuple[str, str]], limit: int, output: Format) -> None:
     """Prints one kind of list."""
-    listing = LISTINGS[what]
+    _print(api, LISTINGS[what], what, query, limit, output)
+
+
+def _print(api: Api, listing: Listing, what: str, query: Sequence[tuple[str, str]], limit: int, output: Format) -> None:
     found = list(api.items(listing.path, query, most=limit))
     if output != "table":
         emit(found, output)

@@ -12,8 +12,6 @@ _ABSENT: Final[tuple[tuple[Method, str, str], ...]] = (
     ("POST", "/api/v1/inbox/{id}:claim", "human tasks are"),
     ("POST", "/api/v1/inbox/{id}:release", "human tasks are"),
     ("POST", "/api/v1/inbox/{id}:complete", "human tasks are"),
-    ("GET", "/api/v1/tools/{name}/work", "tools that pull their work are"),
-    ("GET", "/api/v1/tools/{name}/stream", "tools that pull their work are"),
     ("POST", "/callbacks/{token}", "callbacks are"),
     ("POST", "/w/{slug}", "webhooks are"),
     ("PUT", "/w/{slug}", "webhooks are"),
