@@ -31,13 +31,6 @@ def test_the_rules_hold_among_faults(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(2_000, 2_300, 10))
-def test_the_rules_hold_among_faults_many_times(first: int) -> None:
-    for seed in range(first, first + 10):
-        hold(seed)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "rates"), regression_seeds())
 def test_what_once_failed_holds(seed: int, rates: str) -> None:
     hold(seed, rates)
