@@ -75,6 +75,33 @@ def test_what_is_secret_stands_in_private_files_only(file: Path, name: str) -> N
     assert getattr(load_settings({}, config=str(file)), name) == "abcdefgh"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:abcdefgh@db/runs",
+        "postgresql://db/runs?user=me&password=abcdefgh",
+        "postgres://db/runs?sslkey=k&sslpassword=abcdefgh",
+        "postgresql://me:abcdefgh@[db/runs",
+    ],
+)
+def test_a_store_with_its_password_stands_in_private_files_only(file: Path, url: str) -> None:
+    file.touch(0o640)
+    found = said(file, f'store = "{url}"\n')
+    assert "holds the password of the store, but others can read it; `chmod 600" in found
+    assert "abcdefgh" not in found
+    file.chmod(0o600)
+    settings = load_settings({}, config=str(file))
+    assert settings.store == url
+    assert "abcdefgh" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me@db/runs?passfile=/p", "sqlite:a:b@c.db", "memory:"])
+def test_a_store_without_a_password_may_stand_in_any_file(file: Path, url: str) -> None:
+    file.touch(0o644)
+    file.write_text(f'store = "{url}"\n', encoding="utf-8")
+    assert load_settings({}, config=str(file)).store == url
+
+
 def test_hosts_that_may_be_called_are_read_from_everywhere() -> None:
     settings = load_settings({"PENSTOCK_ALLOW_HOSTS": "billing.internal:8443, 10.0.0.0/8"})
     assert [(entry.name, entry.port) for entry in settings.allowed_hosts] == [("billing.internal", 8443), ("", None)]

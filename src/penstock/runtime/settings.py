@@ -14,6 +14,7 @@ from penstock.model import limits
 from penstock.model.diagnostics import suggestion
 from penstock.model.retention import Retention
 from penstock.model.source import read_source
+from penstock.store import holds_password, shown_url
 from penstock.tools.outbound import AllowedHost, is_loopback, parse_allowed
 
 LogFormat = Literal["text", "json"]
@@ -138,6 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __repr__(self) -> str:
         shown = {n: getattr(self, n) for n in self.__struct_fields__ if n not in _CONFIDENTIAL}
+        shown["store"] = shown_url(self.store)
         return f"Settings({', '.join(f'{n}={v!r}' for n, v in shown.items())})"
 
 
@@ -168,8 +170,8 @@ def load_settings(
 def read_settings_file(path: Path) -> dict[str, Any]:
     """The settings in a TOML file: `name = value`, with the names of `Settings`.
 
-    Raises `SettingsError` for a file that cannot be read, a name that is no setting, and a token or key in a file
-    that others can read. Never repeats values.
+    Raises `SettingsError` for a file that cannot be read, a name that is no setting, and a token, a key or the store's
+    password in a file that others can read. Never repeats values.
     """
     try:
         with path.open("rb") as file:
@@ -187,9 +189,16 @@ def read_settings_file(path: Path) -> dict[str, Any]:
             raise SettingsError(f"config: {path}: {name!r} is no setting{suggestion(name, Settings.__struct_fields__)}")
         if isinstance(value, dict | list):
             raise SettingsError(f"config: {path}: {name} must be a text or a number")
-        if name in _CONFIDENTIAL and mode & 0o077:
-            raise SettingsError(f"config: {path} holds the {name}, but others can read it; `chmod 600 {path}`")
+        if mode & 0o077 and (secret := _secret_in(name, value)):
+            raise SettingsError(f"config: {path} holds {secret}, but others can read it; `chmod 600 {path}`")
     return found
+
+
+def _secret_in(name: str, value: object) -> str:
+    """What in a setting nobody else may read; "" for nothing."""
+    if name in _CONFIDENTIAL:
+        return f"the {name}"
+    return "the password of the store" if name == "store" and holds_password(str(value)) else ""
 
 
 def read_secrets_file(path: str) -> dict[str, Any]:

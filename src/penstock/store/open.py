@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from penstock.errors import CallerError
 from penstock.store.protocol import Store
@@ -46,6 +46,18 @@ def shown_url(url: str) -> str:
     except ValueError:
         return f"{_POSTGRES[0]}:…"
     return f"{_POSTGRES[0]}://{user}{parts.hostname or ''}{port}{parts.path}"
+
+
+def holds_password(url: str) -> bool:
+    """Whether who can read this URL may get into the store by it; in doubt, yes."""
+    if not is_postgres(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        names = {name.lower() for name, value in parse_qsl(parts.query) if value}
+    except ValueError:
+        return True
+    return bool(parts.password) or not names.isdisjoint({"password", "sslpassword"})
 
 
 def is_postgres(url: str) -> bool:
