@@ -12,6 +12,7 @@ import structlog
 
 from penstock.errors import CallerError, Conflict, InfrastructureError, NotFound, TooLarge
 from penstock.events.validation import parse_structured
+from penstock.kernel.ids import run_id as new_run_id
 from penstock.kernel.messages import CancelRequested, Message, ResumeRequested, SuspendRequested
 from penstock.kernel.state import RunState
 from penstock.model import limits
@@ -19,14 +20,16 @@ from penstock.model.json_value import Json
 from penstock.model.workflow import WorkflowIdentity
 from penstock.runtime.clock import Clock, Ids, SystemClock, SystemIds
 from penstock.runtime.edges import Edges
-from penstock.runtime.event_rows import event_row
+from penstock.runtime.event_rows import event_of, event_row
 from penstock.runtime.live import Live
 from penstock.runtime.logs import make_log
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.opened import Opened
 from penstock.runtime.parts import Parts
 from penstock.runtime.pruning import Pruned, PruneWish
+from penstock.runtime.resending import resent
 from penstock.runtime.retrying import RetryPoint
+from penstock.runtime.run_events import RunEvents, stream_of_run
 from penstock.runtime.settings import Settings
 from penstock.runtime.task_rows import TaskView
 from penstock.runtime.tokens import Tokens
@@ -73,7 +76,7 @@ class Engine:
         self.metrics = metrics or Metrics()
         self._log = log or make_log(settings)
         self._functions = functions or Functions()
-        ids = ids or SystemIds()
+        self._ids = ids = ids or SystemIds()
         edges = edges or Edges()
         self._opened = Opened(settings, self.clock, ids, self.metrics, self._log, store, self._functions, edges)
         self._stack = AsyncExitStack()
@@ -240,6 +243,10 @@ class Engine:
         live = await self._live(run_id)
         return await self._parts.history.page(run_id, live.state.workflow, after, limit)
 
+    async def why(self, run_id: str) -> dict[str, Json]:
+        """What the run waits for, since when, until when, and who can end it. Raises `NotFound`."""
+        return (await self._parts.run_questions.why(await self._live(run_id))).as_json(self._parts.secrets.mask)
+
     async def state_at(self, run_id: str, seq: int) -> Json:
         """The state after message `seq`; the newest for a higher one. Raises `NotFound`."""
         live = await self._live(run_id)
@@ -347,12 +354,44 @@ class Engine:
         )
         return [EventView(row.seq, msgspec.json.decode(row.body)) for row in rows]
 
+    async def event_matches(self, source: str, event_id: str, *, run: str | None = None) -> dict[str, Json]:
+        """Whom the event could be meant for, and for each the first clause that failed; with `run` of that run alone.
+
+        Raises `NotFound`.
+        """
+        why = await self._parts.event_questions.why(source, event_id, run, self._live)
+        return why.as_json(self._parts.secrets.mask)
+
+    async def resend(self, source: str, event_id: str) -> dict[str, Json]:
+        """Publishes what an event said again, as a new event that names it; returns that one. Raises `NotFound`."""
+        row = await self._parts.store.event(source, event_id)
+        if row is None:
+            raise NotFound(f"there is no event {event_id[:100]!r} of {source[:100]!r}; old ones are deleted")
+        event = resent(event_of(row), new_run_id(self.clock.now_ms(), self._ids.entropy()))
+        await self.publish([event])
+        return event
+
+    async def stream_run_events(
+        self, run_id: str, *, after: int | None = None
+    ) -> AsyncIterator[tuple[int, dict[str, Json]]]:
+        """Events that the run publishes or is given, until it has ended; those taken in after `after`, or from now."""
+        events = RunEvents(run_id, await self._newest() if after is None else after, self._run_page)
+        closing = lambda: self._opened.closing  # noqa: E731 - asked again and again
+        async for view in stream_of_run(events, run_id, self._parts.watching, self._live, closing):
+            yield view.seq, view.event
+
+    async def _run_page(self, run_id: str, beyond: int, limit: int) -> list[EventView]:
+        return await self.list_events(run=run_id, beyond=beyond, limit=limit)
+
+    async def _newest(self) -> int:
+        newest = await self.list_events(limit=1)
+        return newest[0].seq if newest else 0
+
     async def stream_events(self, *, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Json]]]:
         """Events as they come, with their place in the order of ingestion; from `after` on, or from now."""
         with self._parts.watching.events() as came:
             if after is None:
-                newest = await self.list_events(limit=1)
-                after = newest[0].seq if newest else 0
+                after = await self._newest()
             while not self._opened.closing:
                 came.clear()
                 views = await self._newer(after)

@@ -44,7 +44,7 @@ class History:
         while True:
             rows = await self._store.journal(run_id, after, _ROWS)
             for row in rows:
-                entry = await self._entry(run_id, row)
+                entry = await self.entry(run_id, row)
                 yield Recorded(row.seq, entry.facts)
             if len(rows) < _ROWS:
                 return
@@ -83,7 +83,7 @@ class History:
                 break
             page = min(2 * page, _ROWS)  # one row may hold thousands of facts, or one
             for row in rows:
-                entries.append(await self._entry(run_id, row, values=False))
+                entries.append(await self.entry(run_id, row, values=False))
                 seen.update((fact.entry, fact.attempt) for fact in entries[-1].facts if fact.type.startswith("task."))
             before = rows[-1].seq
         table = TaskRows()
@@ -118,7 +118,7 @@ class History:
             if not rows:
                 break
             for row in rows:
-                entry = await self._entry(run_id, row)
+                entry = await self.entry(run_id, row)
                 if program is None:
                     program = await self._program(state, entry)
                 state = replay(program, state, entry)
@@ -130,7 +130,7 @@ class History:
     async def started(self, run_id: str) -> Started:
         """The message with which the run began."""
         rows = await self._store.journal(run_id, 0, 1)
-        entry = await self._entry(run_id, rows[0]) if rows else None
+        entry = await self.entry(run_id, rows[0]) if rows else None
         if entry is None or not isinstance(entry.message, Started):
             raise InfrastructureError(f"the journal of run {run_id} does not begin with its start")
         return entry.message
@@ -142,7 +142,8 @@ class History:
             raise InfrastructureError("the definition of this run is gone")
         return program
 
-    async def _entry(self, run_id: str, row: JournalRow, *, values: bool = True) -> JournalEntry:
+    async def entry(self, run_id: str, row: JournalRow, *, values: bool = True) -> JournalEntry:
+        """What a row of the journal holds; without `values` large ones stay unread."""
         entry, missing = decode_entry(row.body)
         if values:
             await load_values(self._store, run_id, missing)

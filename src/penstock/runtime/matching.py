@@ -143,7 +143,7 @@ class Matching:
             for label, expression in topic.expressions
         ]
         values: list[dict[str, Json | Fault]] = [{} for _ in pairs]
-        results = await self._evaluate([(expression, dot, {}) for _, _, expression, dot in asked])
+        results = await self.evaluate([(expression, dot, {}) for _, _, expression, dot in asked])
         for (place, label, _, _), result in zip(asked, results, strict=True):
             values[place][label] = result
         return [topic.keys(event, found) for (event, topic), found in zip(pairs, values, strict=True)]
@@ -161,11 +161,11 @@ class Matching:
             elif one.topic.run_predicate is not None:
                 variables = {name: _decode(value) for name, value in body.variables.items()}
                 asked.append((at, one.topic.run_predicate, one.event.get("data"), variables))
-        for (at, *_), result in zip(asked, await self._evaluate([one[1:] for one in asked]), strict=True):
+        for (at, *_), result in zip(asked, await self.evaluate([one[1:] for one in asked]), strict=True):
             fits[at] = not isinstance(result, Fault) and result not in (None, False)
         return [one for one, fit in zip(candidates, fits, strict=True) if fit]
 
-    async def _evaluate(self, asked: Sequence[tuple[Expression, Json, dict[str, Json]]]) -> list[Json | Fault]:
+    async def evaluate(self, asked: Sequence[tuple[Expression, Json, dict[str, Json]]]) -> list[Json | Fault]:
         """Natively where it can be, all others in batches that the workers take."""
         results: list[Json | Fault] = [None] * len(asked)
         remote: list[tuple[int, Evaluation]] = []

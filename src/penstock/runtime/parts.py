@@ -32,10 +32,13 @@ from penstock.runtime.secret_values import Secrets
 from penstock.runtime.settings import Settings
 from penstock.runtime.shares import Shares
 from penstock.runtime.starting import Starting
+from penstock.runtime.takings import Takings
 from penstock.runtime.timers import Timers
 from penstock.runtime.tokens import Tokens
 from penstock.runtime.turns import Turns
 from penstock.runtime.watching import Watching
+from penstock.runtime.why import RunQuestions
+from penstock.runtime.why_events import EventQuestions
 from penstock.runtime.work import Work
 from penstock.runtime.workers import ExpressionWorkers
 from penstock.store import Vault
@@ -73,6 +76,8 @@ class Parts:
     work: Work
     watching: Watching
     history: History
+    run_questions: RunQuestions
+    event_questions: EventQuestions
     starting: Starting
     controlling: Controlling
     remote: Remote
@@ -129,10 +134,11 @@ def assemble(
         may_fire=lambda: inbox.complete,
         refresh=None if store.exclusive else inbox.refresh,
     )
+    listeners, matching = Listeners(programs), Matching(store, evaluator, shares.serves)
     router = Router(
         store=store,
-        listeners=Listeners(programs),
-        matching=Matching(store, evaluator, shares.serves),
+        listeners=listeners,
+        matching=matching,
         inbox=inbox,
         turns=turns,
         clock=clock,
@@ -173,6 +179,7 @@ def assemble(
             doubted=renew_soon.set,
         )
     )
+    history = History(store, programs)
     return Parts(
         store=store,
         shares=shares,
@@ -193,7 +200,9 @@ def assemble(
         pulling=pulling,
         work=Work(store=store, clock=clock, directory=directory, pulling=pulling, pushing=pushing, log=log),
         watching=watching,
-        history=History(store, programs),
+        history=history,
+        run_questions=RunQuestions(store, programs, history, dispatch),
+        event_questions=EventQuestions(store, programs, listeners, matching, Takings(store, history), clock),
         starting=Starting(store, shares, turns, definitions, clock, ids),
         controlling=Controlling(store, live, turns, inbox, watching, doubted=renew_soon.set),
         remote=remote,

@@ -172,6 +172,14 @@ def run_id(request: web.Request) -> str:
     return value
 
 
+def query_run(request: web.Request) -> str | None:
+    """`run=`, the id of a run; None when absent."""
+    value = text(request, "run")
+    if value is not None and not _UUID.fullmatch(value.lower()):
+        raise BadParameter("run", "must be the id of a run")
+    return None if value is None else value.lower()
+
+
 def workflow_name(request: web.Request) -> tuple[str, str]:
     """Namespace and name in the path; 404 when no workflow can have them."""
     namespace, name = request.match_info["namespace"], request.match_info["name"]

@@ -73,8 +73,8 @@ class EventsApi:
                 "Events as they come",
                 handler=self.stream,
                 answers=(Answer(200, "Server-sent events", TEXT, EVENT_STREAM),),
-                parameters=(*_FILTERS, LAST_EVENT_ID),
-                problems=(400, 503),
+                parameters=(*_FILTERS, _RUN, LAST_EVENT_ID),
+                problems=(400, 404, 503),
                 tag="events",
             ),
         )
@@ -104,11 +104,20 @@ class EventsApi:
         return page([event.event for event in found[:most]], cursor)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        after = queries.last_event(request)
-        return await self._streams.send(request, self._events(_filter_of(request), after))
+        after, run, grant = queries.last_event(request), queries.query_run(request), grant_of(request)
+        if run is None:
+            require_all_namespaces(grant)
+            events = self._engine.stream_events(after=after)
+        else:
+            await require_run(self._engine, grant, run)
+            await self._engine.run_namespace(run)
+            events = self._engine.stream_run_events(run, after=after)
+        return await self._streams.send(request, self._events(_filter_of(request), events))
 
-    async def _events(self, wanted: EventFilter, after: int | None) -> AsyncIterator[StreamItem]:
-        async for seq, event in self._engine.stream_events(after=after):
+    async def _events(
+        self, wanted: EventFilter, events: AsyncIterator[tuple[int, dict[str, Json]]]
+    ) -> AsyncIterator[StreamItem]:
+        async for seq, event in events:
             if _passes(wanted, event):
                 yield StreamItem(str(seq), event["type"], event)
 
