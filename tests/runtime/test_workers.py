@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -84,6 +85,18 @@ async def test_large_integers_keep_their_digits(workers: ExpressionWorkers) -> N
     [
         ("foo", "foo/0 is not defined at line 1, column 1"),
         (".a |\n  $nobody", "$nobody is not defined at line 2, column 3"),
+        ('"é✓" | nosuch', "nosuch/0 is not defined at line 1, column 8"),
+        (".a |", "syntax error, it ends too early at line 1, column 5"),
+        ("1 +\n 2 *\n\n", "syntax error, it ends too early at line 2, column 5"),
+        (
+            "if . then\n1",
+            "it ends too early at line 2, column 2; Possibly unterminated 'if' statement at line 1, column 1",
+        ),
+        ("test(1) | {a b}", "syntax error, unexpected 'b' at line 1, column 14"),
+        ("test(1)\n| .a ++ 1", "syntax error, unexpected '+' at line 2, column 7"),
+        ("test(1) | 1 2\n3", "syntax error, unexpected '2' at line 1, column 13"),
+        ("break $out", "label $out is not defined at line 1, column 1"),
+        ('error("in line 7, column 3")', "in line 7, column 3"),
         (".a.b", "Cannot index"),
         ('error("own words")', "own words"),
         ('import "d" as $d {search:"/"}; $d', "syntax error"),
@@ -100,6 +113,7 @@ async def test_mistakes_are_errors_with_the_author_s_own_lines(
     result = await one(workers, text, '{"a": 1}')
     assert isinstance(result, EvaluationFailed) and result.reason == "expression"
     assert part in result.message
+    assert not re.search(r"top-level|tojson|expecting|compile error|[A-Z]{5}|\n", result.message)
 
 
 HOSTILE = [

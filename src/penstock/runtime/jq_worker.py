@@ -47,7 +47,13 @@ FORBIDDEN = (
 NOW_VARIABLE = "__now"
 _OPEN_FILES = 16
 _FLUSH_S = 0.001
-_LINE = re.compile(r"line (\d+)")
+_MISTAKE = re.compile(r"^jq: error: (.*) at <top-level>, line (\d+), column (\d+):$", re.MULTILINE)
+"""One of libjq's complaints about a program: what, and where."""
+_UNEXPECTED = re.compile(r"(?<=syntax error, unexpected )(?!end of file).*")
+"""What a complaint says in the words of libjq's grammar: the kind of a token, and which kinds could stand there."""
+_TOKEN = re.compile(r"\w+|\S")
+_FEW = 2
+"""Complaints that one message holds; the later ones are mostly consequences."""
 
 
 class Settings(NamedTuple):
@@ -132,16 +138,18 @@ class _Worker:
         except MemoryError:
             return b"m", b""
         except Exception as error:  # the bulkhead: whatever an expression does is its author's error
-            return b"e", self._message(str(error))
+            return b"e", self._message(str(error), text)
         if len(value) > self._settings.value_bytes:
             return b"l", b""
         return b"v", value
 
-    def _message(self, message: str) -> bytes:
-        lines = message.removeprefix("jq: error: ").splitlines()
-        text = lines[0].removesuffix(":") if lines else "failed without a message"
-        text = _LINE.sub(_own_line, text).replace(" at <top-level>,", " at")
-        return text[: self._settings.message_chars].encode("utf-8", "replace")
+    def _message(self, message: str, text: str) -> bytes:
+        if found := _MISTAKE.findall(message):
+            said = "; ".join(dict.fromkeys(_in_own_text(text, *mistake) for mistake in found[:_FEW]))
+        else:
+            lines = message.removeprefix("jq: error: ").splitlines()
+            said = lines[0].removesuffix(":") if lines else "failed without a message"
+        return said[: self._settings.message_chars].encode("utf-8", "replace")
 
 
 def _wrap(text: str, names: tuple[str, ...]) -> str:
@@ -152,8 +160,17 @@ def _wrap(text: str, names: tuple[str, ...]) -> str:
     return f". as [{bound}] | null as $ENV | {shadows}def now: {now}; $__dot | (\n{text}\n) | tojson"
 
 
-def _own_line(match: re.Match[str]) -> str:
-    return f"line {max(int(match.group(1)) - 1, 1)}"
+def _in_own_text(text: str, reason: str, line: str, column: str) -> str:
+    """A complaint of libjq with its place in the expression, of whose wrapper the author knows nothing."""
+    lines = text.split("\n")
+    row = int(line) - 2
+    if not 0 <= row < len(lines):
+        lines = text.rstrip().split("\n")
+        return f"syntax error, it ends too early at line {len(lines)}, column {len(lines[-1]) + 1}"
+    start = len(lines[row].encode()[: int(column) - 1].decode(errors="replace"))
+    if token := _TOKEN.match(lines[row], start):
+        reason = _UNEXPECTED.sub(lambda _: f"'{token[0]}'", reason)
+    return f"{reason.replace('$*label-', 'label $')} at line {row + 1}, column {start + 1}"
 
 
 if __name__ == "__main__":
