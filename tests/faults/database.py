@@ -34,6 +34,14 @@ _STORY: Final = {
     "last event": "SELECT max(seq) FROM events WHERE $1 <> ''",
 }
 
+_SESSIONS: Final = """
+    SELECT pid, state, wait_event, now() - xact_start AS transaction, now() - state_change AS since,
+           pg_blocking_pids(pid) AS blocked_by, left(query, 100) AS statement
+    FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+    ORDER BY xact_start, pid
+"""
+
 
 class StoredRun(msgspec.Struct, frozen=True):
     """A run as its row says it is."""
@@ -69,6 +77,11 @@ class Database:
             rows = await self._connection.fetch(statement, run_id)
             lines.append(f"  {what}: {[tuple(row) for row in rows]}")
         return "\n".join(lines)
+
+    async def sessions(self) -> str:
+        """What the server's sessions do, and whom they wait for; for people."""
+        rows = await self._connection.fetch(_SESSIONS)
+        return "\n".join(f"  {tuple(row)}" for row in rows)
 
     async def suspended(self) -> list[str]:
         return [row["id"] for row in await self._connection.fetch("SELECT id FROM runs WHERE status = 'suspended'")]

@@ -111,7 +111,8 @@ async def _peace(here: World, database: Database, loading: "asyncio.Task[None]")
         answered = "all" if loading.done() else "not all"
         open_calls = [call for call in here.service.calls if not call.ended_at]
         text = f"{len(unended)} runs not over after {END_S:.0f} s, {answered} clients answered; {leftovers}\n{stories}"
-        raise AssertionError(f"{text}\ncalls under way: {open_calls}\n{await _gauges(here)}") from None
+        sessions, gauges = await database.sessions(), await _gauges(here)
+        raise AssertionError(f"{text}\ncalls under way: {open_calls}\n{sessions}\n{gauges}") from None
 
 
 async def _gauges(here: World) -> str:
@@ -134,7 +135,9 @@ async def even(database: Database, engines: int, within_s: float = 20.0) -> list
         counts = sorted(held[member] for member in members)
         if len(members) == engines and sum(counts) == PARTITIONS and least <= counts[0] <= counts[-1] <= least + 1:
             return counts
-        assert asyncio.get_running_loop().time() < until, f"uneven: {dict(held)} of {members}, for {engines} engines"
+        if asyncio.get_running_loop().time() > until:
+            text = f"uneven: {dict(held)} of {members}, for {engines} engines"
+            raise AssertionError(f"{text}\n{await database.sessions()}")
         await asyncio.sleep(_LOOK_S)
 
 
