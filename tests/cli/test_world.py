@@ -1,6 +1,7 @@
 """Events, tools, secrets, version: the rest of what the command line says to a server."""
 
 import json
+import shlex
 
 from tests.cli.process import Shell
 
@@ -90,3 +91,102 @@ class TestVersion:
         assert said.status == 0
         assert said.json["server"] is None
         assert shell("--version").out == f"penstock {said.json['client']}\n"
+
+
+LISTENS = """
+document: {dsl: 1.0.3, namespace: why, name: hears, version: 1.0.0}
+do:
+- paid:
+    listen: {to: {one: {with: {type: why.paid}, correlate: {order: {from: "${ .data.order }", expect: "${ .order }"}}}}}
+"""
+
+
+class TestWhy:
+    def test_the_command_that_it_proposes_ends_the_wait(self, penstock: Shell) -> None:
+        run = self._listening(penstock, "A-1")
+        said = penstock("why", run)
+        lines = [line.strip() for line in said.out.splitlines()]
+        assert lines[0].split() == [run, "why/hears:1.0.0", "waiting"]
+        assert lines[1] == "event  paid (/do/0/paid)"
+        assert lines[2] == 'waits for an event with with.type "why.paid", correlate.order "A-1"'
+        assert lines[3].startswith("since     20")
+        command = lines[4].removeprefix("ended by  an event like that: ")
+        assert shlex.split(command)[:3] == ["penstock", "send", "why.paid"]
+        sent = penstock(*shlex.split(command)[1:]).out.strip()
+        assert penstock("logs", run, "--follow").status == 0
+        row = penstock("why", "--event", sent).out.splitlines()[-1].split()
+        assert row[:5] == ["delivered", run, "why/hears:1.0.0", "paid", "(/do/0/paid)"]
+        assert "waits for nothing" in penstock("why", run).out
+
+    def test_an_event_that_did_not_match(self, penstock: Shell) -> None:
+        run = self._listening(penstock, "B-1")
+        sent = penstock("send", "why.paid", "--data", '{"order": "B-2"}', "--source", "/why").out.strip()
+        told = penstock("why", "--event", sent, "--source", "/why", run, "-o", "json").json["candidates"]
+        assert [(one["verdict"], one["reason"]) for one in told] == [
+            ("no", 'correlate.order: the run expects "B-1", the event has "B-2"')
+        ]
+        assert penstock("cancel", run).status == 0
+
+    def test_what_is_not_there_and_what_is_not_said(self, penstock: Shell) -> None:
+        assert penstock("why").status == 2
+        assert penstock("why", "--event", "nothing-has-this-id").status == 3
+        assert penstock("why", "--event", "x", "--source", "/none").status == 3
+        for source in ("/one", "/two"):
+            penstock("send", "why.twice", "--id", "twice", "--source", source)
+        said = penstock("why", "--event", "twice")
+        assert said.status == 4
+        assert "/one, /two" in said.err
+
+    def _listening(self, penstock: Shell, order: str) -> str:
+        penstock.write("hears.yaml", LISTENS)
+        assert penstock("deploy", "hears.yaml").status == 0
+        run: str = penstock("start", "why/hears", "--input", json.dumps({"order": order}), "-o", "json").json["id"]
+        for _ in range(50):
+            if penstock("why", run, "-o", "json").json["status"] == "waiting":
+                return run
+        raise AssertionError("the run does not listen")
+
+
+class TestMoreOfEvents:
+    def test_every_attribute_can_be_said(self, penstock: Shell) -> None:
+        given = ("--time", "2030-01-31T12:00:00Z", "--ttl", "PT5M", "-x", "shelf=7", "--extension", "note=a=b")
+        assert penstock("send", "more.all", "--id", "m1", *given).status == 0
+        (event,) = penstock("events", "--type", "more.all", "-o", "json").json
+        assert (event["time"], event["penstockttl"], event["shelf"], event["note"]) == (given[1], "PT5M", "7", "a=b")
+        assert penstock("send", "more.all", "-x", "id=1").status == 2
+        assert penstock("send", "more.all", "-x", "nothing").status == 2
+        assert penstock("send", "more.all", "--ttl", "soon").status == 2
+
+    def test_an_event_is_sent_again(self, penstock: Shell) -> None:
+        penstock("send", "more.again", "--id", "again", "--source", "/me", "--data", "1")
+        said = penstock("resend", "again")
+        assert (said.status, said.err) == (0, "sent again: more.again of /me\n")
+        (new, old) = penstock("events", "--type", "more.again", "-o", "json").json
+        assert (new["id"], new["penstockresendof"], old["id"]) == (said.out.strip(), "again", "again")
+        assert penstock("resend", "none", "--source", "/me").status == 3
+
+    def test_filters_choose_events(self, penstock: Shell) -> None:
+        for subject in "ab":
+            penstock("send", "more.some", "--subject", subject, "--source", "/some", "--id", subject)
+        assert [one["id"] for one in penstock("events", "--source", "/some", "-o", "json").json] == ["b", "a"]
+        assert [one["id"] for one in penstock("events", "--subject", "a", "--source", "/some", "-o", "json").json] == [
+            "a"
+        ]
+        assert "no events" in penstock("events", "--type", "more.none").err
+
+    def test_the_events_of_a_run_are_followed_to_its_end(self, penstock: Shell) -> None:
+        penstock.write("tells.yaml", TELLS)
+        assert penstock("deploy", "tells.yaml").status == 0
+        run = penstock("start", "why/tells", "-o", "json").json["id"]
+        assert penstock("logs", run, "--follow").status == 0
+        said = penstock("events", "--run", run, "--follow", "-o", "json")
+        assert said.status == 0
+        assert [json.loads(line)["type"] for line in said.out.splitlines()] in ([], ["why.told"])
+        assert [one["type"] for one in penstock("events", "--run", run, "-o", "json").json] == ["why.told"]
+
+
+TELLS = """
+document: {dsl: 1.0.3, namespace: why, name: tells, version: 1.0.0}
+do:
+- tell: {emit: {event: {with: {source: /why, type: why.told}}}}
+"""

@@ -199,3 +199,4 @@ MAX_WHY_TOPICS: Final = 200  # event filters that are looked at for that
 MAX_WHY_WORKFLOWS: Final = 200  # stored workflows that are looked through for filters that nobody listens with
 MAX_WHY_ROWS: Final = 1_000  # messages of a run that are looked through for an event, or for its suspension
 MAX_WHY_TEXT: Final = 200  # characters of a value or an expression in the words of such an answer
+MAX_EVENTS_BY_ID: Final = 2_000  # newest events that a command looks through for an id without its source

@@ -1,6 +1,7 @@
 """`penstock send`: an event to a server."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,17 @@ from penstock.model.plain_data import is_list
 _EVENT: Final = "application/cloudevents+json"
 _BATCH: Final = "application/cloudevents-batch+json"
 _SOURCE: Final = "/penstock/cli"
+_ATTRIBUTES: Final = (
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "data",
+    "data_base64",
+    "datacontenttype",
+)
 
 
 @click.command()
@@ -25,6 +37,16 @@ _SOURCE: Final = "/penstock/cli"
 @click.option("--data", metavar="JSON|@FILE|-", help="The event's data.")
 @click.option("--id", "id_", metavar="ID", help="Its id, by which a duplicate is known; a new one when absent.")
 @click.option("--subject", help="What it is about.")
+@click.option("--time", "time_", metavar="TIME", help="When it happened, as RFC 3339; now when absent.")
+@click.option("--ttl", metavar="SECONDS|DURATION", help="How long it waits for listeners: 90, PT5M.")
+@click.option(
+    "-x",
+    "--extension",
+    "extensions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One more attribute; can be given again.",
+)
 @output_option
 @server_options
 @click.pass_context
@@ -35,6 +57,9 @@ def send(
     data: str | None,
     id_: str | None,
     subject: str | None,
+    time_: str | None,
+    ttl: str | None,
+    extensions: tuple[str, ...],
     output: Format,
 ) -> None:
     """Publish an event, as a CloudEvent 1.0.
@@ -43,9 +68,10 @@ def send(
     """
     api = api_of(context)
     whole = what == "-" or what.startswith("@")
-    if whole and any(option is not None for option in (source, data, id_, subject)):
-        raise CommandFailed(INVALID, f"{what} is a whole event; --source, --data, --id and --subject go with a TYPE")
-    event = read_json(what, what) if whole else _event(what, source, data, id_, subject)
+    given = {"source": source, "id": id_, "subject": subject, "time": time_, "penstockttl": ttl}
+    if whole and (data is not None or extensions or any(value is not None for value in given.values())):
+        raise CommandFailed(INVALID, f"{what} is a whole event; options that make one go with a TYPE")
+    event = read_json(what, what) if whole else _event(what, given, data, extensions)
     media = _BATCH if is_list(event) else _EVENT
     answer = api.request("POST", "/api/v1/events", (), as_json(event, indent=None).encode(), media=media)
     if output != "table":
@@ -56,16 +82,21 @@ def send(
     talk("taken")
 
 
-def _event(type_: str, source: str | None, data: str | None, id_: str | None, subject: str | None) -> dict[str, Json]:
+def _event(type_: str, given: dict[str, str | None], data: str | None, extensions: Sequence[str]) -> dict[str, Json]:
+    """`given` are attributes by name, None for those that are left to their defaults."""
     event: dict[str, Json] = {
         "specversion": "1.0",
-        "id": id_ or str(uuid.uuid4()),
-        "source": source or _SOURCE,
+        "id": str(uuid.uuid4()),
+        "source": _SOURCE,
         "type": type_,
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        **{name: value for name, value in given.items() if value is not None},
     }
-    if subject is not None:
-        event["subject"] = subject
+    for extension in extensions:
+        name, equals, value = extension.partition("=")
+        if not equals or not name or name in (*_ATTRIBUTES, *(one for one in given if given[one] is not None)):
+            raise CommandFailed(INVALID, f"--extension: {extension[:100]!r} is not NAME=VALUE with a name of its own")
+        event[name] = value
     if data is not None:
         event |= {"datacontenttype": "application/json", "data": read_json(data, "--data")}
     return event
