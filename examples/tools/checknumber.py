@@ -11,7 +11,9 @@ import os
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
 
 URL = os.environ.get("PENSTOCK_URL", "http://127.0.0.1:8090")
 TOOL = os.environ.get("TOOL", "checknumber")
@@ -20,19 +22,19 @@ TOKEN = os.environ.get("PENSTOCK_TOKEN", "")
 RETRY_S = 1.0
 
 
-def ask(path: str, event: dict[str, Any] | None = None) -> Any:
+def ask(path: str, event: dict[str, Json] | None = None) -> Json:
     """The answer to a request; with an event, to its publication."""
-    request = urllib.request.Request(URL + path)
+    request = urllib.request.Request(URL + path)  # noqa: S310 - the address is the operator's
     if TOKEN:
         request.add_header("Authorization", f"Bearer {TOKEN}")
     if event is not None:
         request.data = json.dumps(event).encode()
         request.add_header("Content-Type", "application/cloudevents+json")
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
         return json.load(response)
 
 
-def say(task: dict[str, Any], what: str, data: dict[str, Any]) -> None:
+def say(task: dict[str, Json], what: str, data: dict[str, Json]) -> None:
     """Publishes one event that answers the task."""
     event = {
         "specversion": "1.0",
@@ -47,7 +49,7 @@ def say(task: dict[str, Any], what: str, data: dict[str, Any]) -> None:
     ask("/api/v1/events", event)
 
 
-def work(task: dict[str, Any]) -> None:
+def work(task: dict[str, Json]) -> None:
     say(task, "started", {})
     number = (task.get("data") or {}).get("number")
     if not isinstance(number, int):

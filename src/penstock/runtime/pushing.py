@@ -6,7 +6,6 @@ Work is on disk from the turn that offers it to the one that withdraws it; what 
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -61,8 +60,8 @@ class Pushing:
         self._client = client
         self._metrics = metrics
         self._log = log
-        self._ready: dict[str, deque[WorkRow]] = {}
-        """By tool, what is due, in order."""
+        self._ready: dict[str, dict[str, WorkRow]] = {}
+        """By tool and call id, what is due, in order."""
         self._known: set[Place] = set()
         """What is ready or under way."""
         self._running: dict[Place, asyncio.Task[None]] = {}
@@ -89,14 +88,14 @@ class Pushing:
 
     def withdrawn(self, call_id: str, tool: str = "") -> None:
         """Nobody shall begin this work any more."""
-        for name in [tool] if tool else list(self._ready):
-            if (rows := self._ready.get(name)) is not None:
-                self._keep(name, [row for row in rows if row.call_id != call_id])
+        for name in [tool] if tool else self._ready:
+            if self._ready.get(name, {}).pop(call_id, None) is not None:
+                self._known.discard((call_id, name))
 
     def keep_only(self, owns: Callable[[str], bool]) -> None:
         """Forgets what is somebody else's to send now, but for what is under way."""
-        for name, rows in list(self._ready.items()):
-            self._keep(name, [row for row in rows if owns(row.run_id)])
+        for row in [row for rows in self._ready.values() for row in rows.values() if not owns(row.run_id)]:
+            self.withdrawn(row.call_id, row.tool)
 
     async def run(self) -> None:
         """Sends for ever."""
@@ -148,24 +147,18 @@ class Pushing:
         place = (row.call_id, row.tool)
         if place in self._known or self._stopped:
             return
-        rows = self._ready.setdefault(row.tool, deque())
+        rows = self._ready.setdefault(row.tool, {})
         if len(rows) >= MAX_PUSHES_IN_MEMORY:
             self._read_at = min(self._read_at, self._clock.now_ms() + COMMIT_BACKOFF_MS)
             self._changed.set()
             return
         self._known.add(place)
-        rows.append(row)
-
-    def _keep(self, tool: str, rows: list[WorkRow]) -> None:
-        for row in self._ready[tool]:
-            self._known.discard((row.call_id, row.tool))
-        self._known |= {(row.call_id, row.tool) for row in rows}
-        self._ready[tool] = deque(rows)
+        rows[row.call_id] = row
 
     def _pump(self) -> None:
         for tool, rows in list(self._ready.items()):
             while rows and len(self._running) < MAX_PUSHES_IN_FLIGHT and self._busy.get(tool, 0) < MAX_PUSHES_PER_TOOL:
-                row = rows.popleft()
+                row = rows.pop(next(iter(rows)))
                 place = (row.call_id, tool)
                 self._busy[tool] = self._busy.get(tool, 0) + 1
                 self._running[place] = task = asyncio.create_task(self._push(row))
