@@ -28,7 +28,7 @@ NOBODY: Final = "00000000-0000-7000-8000-000000000000"
 EVENT: Final[dict[str, Json]] = {"specversion": "1.0", "id": "1", "source": "/t", "type": "a.finished"}
 PLACES: Final = {
     "namespace": "one", "name": "mine", "version": "1.0.0", "id": NOBODY, "workflow": "absent", "token": "t",
-    "slug": "s", "project": "p", "context": "c",
+    "slug": "s", "source": "%2Fs", "project": "p", "context": "c",
 }  # fmt: skip
 
 
@@ -297,8 +297,10 @@ async def test_what_belongs_to_all_is_not_for_a_bound_token(admin: Client, metho
 async def test_a_bound_token_lists_the_events_of_its_runs_alone(admin: Client) -> None:
     async with bearing(admin, "view", "operate", namespaces=["one"]) as bound:
         assert (await bound.get("/api/v1/events")).status == 403
+        assert (await bound.get("/api/v1/events/stream")).status == 403
         assert (await bound.post("/api/v1/runs:prune", {"dry_run": True})).status == 403
         assert (await bound.get(f"/api/v1/events?run={NOBODY}")).status == 404
+        assert (await bound.get(f"/api/v1/events/stream?run={NOBODY}")).status == 404
 
 
 # Tools
@@ -309,7 +311,9 @@ async def test_a_tool_publishes_answers_alone(admin: Client) -> None:
     async with bearing(admin, "tool:mine") as tool:
         plain = await tool.send("POST", "/api/v1/events", EVENT, media=media)
         assert (plain.status, plain.body["missing_scopes"]) == (403, ["trigger", "admin"])
-        answer = await tool.send("POST", "/api/v1/events", {**EVENT, "triggeredid": "x", "penstocktool": "mine"}, media=media)
+        answer = await tool.send(
+            "POST", "/api/v1/events", {**EVENT, "triggeredid": "x", "penstocktool": "mine"}, media=media
+        )
         assert answer.status == 202
         for speaks_for in ({}, {"penstocktool": "other"}, {"penstocktool": ["mine"]}):
             answer = await tool.send("POST", "/api/v1/events", {**EVENT, "triggeredid": "x", **speaks_for}, media=media)

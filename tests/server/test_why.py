@@ -6,6 +6,7 @@ import re
 import pytest
 
 from penstock.model.json_value import Json
+from tests.server import tasks_by_event as tasks
 from tests.server.client import Client, workflow
 
 SOURCE = "/shop"
@@ -173,6 +174,61 @@ class TestEvents:
         assert one["verdict"] == "no"
         assert one["reason"].startswith("the run had ended (cancelled) at "), one
 
+    async def test_an_event_that_a_suspended_run_has_been_given(self, client: Client) -> None:
+        run = await listening(client, ONE)
+        await client.post(f"/api/v1/runs/{run}:suspend")
+        await send(client)
+        assert await verdict(client) == ("delivered", "taken at T")
+        assert (await client.get(f"/api/v1/runs/{run}")).body["status"] == "suspended"
+
+    async def test_a_run_that_ended_without_an_event_that_it_was_given(self, client: Client) -> None:
+        filters = {"all": [{"with": {"type": "order.paid"}}, {"with": {"type": "order.sent"}}]}
+        run = await listening(client, filters)
+        await send(client, "e1")
+        await send(client, "e2")
+        assert (await verdict(client, "e2", settled="held"))[0] == "held"
+        await client.post(f"/api/v1/runs/{run}:cancel")
+        await until_status(client, run, "cancelled")
+        reason = "delivered, but the run had ended at T before it took the event"
+        found = {(one["verdict"], re.sub(r"at 2\S+", "at T", one["reason"])) for one in await told(client, "e2")}
+        assert ("no", reason) in found
+
+    async def test_an_event_that_another_task_of_the_run_may_take(self, client: Client) -> None:
+        once = {"one": {"with": {"type": "order.paid"}}}
+        do = [{"first": {"listen": {"to": once}}}, {"nap": {"wait": {"hours": 1}}}, {"then": {"listen": {"to": once}}}]
+        await client.deploy(workflow("twice", do))
+        run = await started(client, "twice")
+        await send(client, "e1")
+        async with asyncio.timeout(20):
+            while (await waits(client, run))[0]["kind"] != "timer":
+                pass
+        await send(client, "e2")
+        found = await told(client, "e2")
+        assert [(one["reference"], one["verdict"], one["reason"]) for one in found] == [
+            ("/do/0/first", "nobody", "no run listens here now"),
+            ("/do/2/then", "nobody", "no run listens here now"),
+        ]
+        [first, then] = await told(client, "e2", f"?run={run}")
+        assert (first["reason"], then["reason"]) == ("the run does not listen here now",) * 2
+
+    async def test_an_event_that_names_no_type(self, client: Client) -> None:
+        await listening(client, {"one": {"with": {"source": "/other"}}})
+        await send(client)
+        assert await verdict(client) == ("no", 'with.source: expected "/other", but was "/shop"')
+
+    async def test_an_answer_of_a_tool(self, client: Client) -> None:
+        await tasks.registered(client, "m")
+        await tasks.deployed(client, "asks")
+        run = await tasks.started(client, "asks")
+        answer = tasks.said(await tasks.one_pulled(client, "m"), "started")
+        await client.send("POST", "/api/v1/events", answer, media="application/cloudevents+json")
+        async with asyncio.timeout(20):
+            while True:
+                [one] = (await client.get(f"{name(answer['id'], '/tests')}/matches")).body["candidates"]
+                if one["verdict"] == "delivered":
+                    break
+        assert (one["run"], one["reason"]) == (run, "delivered as an answer to the call")
+
     async def test_another_type_for_who_asks_about_one_run(self, client: Client) -> None:
         run = await listening(client, {"one": {"with": {"type": "order.payed"}}})
         await send(client)
@@ -256,6 +312,26 @@ class TestRuns:
         assert "hidden" not in str(one)
         await client.post(f"/api/v1/runs/{run}:cancel")
         silent.close()
+
+    async def test_tools_that_take_work_by_event(self, client: Client) -> None:
+        await tasks.registered(client, "m")
+        await tasks.deployed(client, "asks")
+        run = await tasks.started(client, "asks")
+        task = await tasks.one_pulled(client, "m")
+        [one] = await waits(client, run)
+        assert (one["kind"], one["what"]) == (
+            "tools",
+            "tools that take checknumber by event; offered to m; nobody has started yet",
+        )
+        assert one["ends"] == f"m, by an event checknumber.started with triggeredid {task['id']}"
+        await tasks.say(client, task, "started")
+        async with asyncio.timeout(20):
+            while not (one := (await waits(client, run))[0])["participants"]:
+                pass
+        assert re.sub(r" at 2\S+Z", " at T", one["what"]) == (
+            "tools that take checknumber by event; offered to m; m: started at T; last heard of at T"
+        )
+        assert one["ends"] == f"m, by an event checknumber.finished with triggeredid {task['id']}"
 
     async def test_a_run_that_it_started(self, client: Client) -> None:
         await client.deploy(workflow("hears", [{"hear": {"listen": {"to": ONE}}}]))

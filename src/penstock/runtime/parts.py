@@ -201,7 +201,7 @@ def assemble(
         work=Work(store=store, clock=clock, directory=directory, pulling=pulling, pushing=pushing, log=log),
         watching=watching,
         history=history,
-        run_questions=RunQuestions(store, programs, history, dispatch),
+        run_questions=RunQuestions(store, programs, history, dispatch, directory),
         event_questions=EventQuestions(store, programs, listeners, matching, Takings(store, history), clock),
         starting=Starting(store, shares, turns, definitions, clock, ids),
         controlling=Controlling(store, live, turns, inbox, watching, doubted=renew_soon.set),

@@ -5,10 +5,12 @@ from typing import Final
 import msgspec
 
 from penstock.errors import NotFound
+from penstock.kernel.commands import Invoke
 from penstock.kernel.instants import rfc3339
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_WHY_ROWS
 from penstock.model.plain_data import is_list, is_map
+from penstock.runtime.directory import Directory
 from penstock.runtime.dispatch import Dispatch
 from penstock.runtime.envelopes import unpack_listener
 from penstock.runtime.history import History
@@ -45,11 +47,14 @@ class RunWhy(msgspec.Struct, frozen=True):
 class RunQuestions:
     """Read only."""
 
-    def __init__(self, store: Store, programs: Programs, history: History, dispatch: Dispatch) -> None:
+    def __init__(
+        self, store: Store, programs: Programs, history: History, dispatch: Dispatch, directory: Directory
+    ) -> None:
         self._store = store
         self._programs = programs
         self._history = history
         self._dispatch = dispatch
+        self._directory = directory
 
     async def why(self, live: Live) -> RunWhy:
         """What the run waits for. Raises `NotFound` when its workflow cannot be had any more."""
@@ -62,12 +67,18 @@ class RunQuestions:
             raise NotFound(f"the definition of {identity} is gone")
         rows = await self._store.subscriptions_of(run.id)
         listeners = {(row.entry, row.filter): unpack_listener(row.body) for row in rows}
-        reasons = {
-            call.call_id: reason for call in live.calls if (reason := self._dispatch.reason(call.call_id)) is not None
-        }
+        reasons = {call.call_id: reason for call in live.calls if (reason := self._reason(call)) is not None}
         held = await self._suspension(live) if state.status == "suspended" else None
         waits = waits_of(state, program, listeners, reasons, held)
         return RunWhy(run.id, identity, state.status, 0, tuple(waits))
+
+    def _reason(self, call: Invoke) -> str | None:
+        """Why a call has not begun. The node that holds the run knows; any other knows the registered tools."""
+        if (reason := self._dispatch.reason(call.call_id)) is not None or call.kind != "capability":
+            return reason
+        arguments: Json = call.arguments.data
+        name = str(arguments.get("name")) if is_map(arguments) else ""
+        return None if self._directory.provides(name) else f"no tool is registered for the capability {name!r}"
 
     async def _suspension(self, live: Live) -> Suspension | None:
         """Since when the run is held, if that is among its last messages."""
