@@ -8,13 +8,20 @@ is made up for by offering every kept event once more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
 
 from penstock.errors import InfrastructureError
 from penstock.kernel.topics import EventTopic
-from penstock.model.limits import COMMIT_BACKOFF_MS, KEEP_ROUTED_MS, MAX_EVENTS_PER_ROUTING, MAX_ROUTING_BYTES
+from penstock.model.limits import (
+    COMMIT_BACKOFF_MS,
+    KEEP_ROUTED_MS,
+    LOOK_BACK_WAIT_MS,
+    MAX_EVENTS_PER_ROUTING,
+    MAX_ROUTING_BYTES,
+)
 from penstock.runtime.clock import Clock
 from penstock.runtime.delivering import Delivering, Finding
 from penstock.runtime.event_rows import event_of
@@ -258,20 +265,40 @@ class Router:
         return self._back.may_have(new)
 
     async def look_back(self, run_id: str, new: Sequence[Subscription]) -> None:
-        """Offers kept events to the new listeners of a run."""
+        """Offers kept events to the new listeners of a run; again, while newer events wait, if the store fails."""
+        until = self._clock.now_ms() + LOOK_BACK_WAIT_MS
+        try:
+            while not await self._looked_back(run_id, new):
+                if self._clock.now_ms() >= until:
+                    self._offer_kept = True
+                    self._some.set()
+                    return
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+        finally:
+            self._settling.end(run_id)
+
+    async def _looked_back(self, run_id: str, new: Sequence[Subscription]) -> bool:
         try:
             await self._back.offer(new)
         except InfrastructureError as error:
             self._log.warning("a look back waits", run_id=run_id, reason=str(error))
             self._inbox.look_again()  # a delivery that failed may have been written
-            self._offer_kept = True
-            self._some.set()
+            return False
+        return True
+
+    def offer_held(self, run_id: str) -> Coroutine[Any, Any, None]:
+        """Offers the events that a run did not take to those of its listeners that have not seen them.
+
+        From this call on, not only from the first step of what it returns, newer events wait for the run.
+        """
+        self._settling.begin(run_id, ())
+        return self._offer_held(run_id)
+
+    async def _offer_held(self, run_id: str) -> None:
+        try:
+            await self._held.offer(run_id)
         finally:
             self._settling.end(run_id)
-
-    async def offer_held(self, run_id: str) -> None:
-        """Offers the events that a run did not take to those of its listeners that have not seen them."""
-        await self._held.offer(run_id)
 
     def ended(self, run_id: str) -> None:
         """The run takes no event any more."""

@@ -42,30 +42,39 @@ class HeldEvents:
         """Those of them that ended meanwhile: there is nobody left to hold anything for."""
 
     async def offer(self, run_id: str) -> None:
-        """Offers the events that a run did not take, in order, to those of its listeners that have not seen them."""
+        """Offers the events that a run did not take, in order, to those of its listeners that have not seen them.
+
+        While the store cannot be read they are held, and it is tried again.
+        """
+        self._offering[run_id] += 1
+        try:
+            while not await self._offered(run_id):  # noqa: ASYNC110 - nothing tells when the store can be read
+                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+        finally:
+            self._offering[run_id] -= 1
+            if not self._offering[run_id]:
+                del self._offering[run_id]
+                self._ended.discard(run_id)
+
+    async def _offered(self, run_id: str) -> bool:
         now = self._clock.now_ms()
         items = self._turns.boxes.release_held(run_id)
         self._turns.discard([item for item in items if item.expires_at <= now])
         left = [item for item in items if item.expires_at > now]
-        self._offering[run_id] += 1
         try:
             found = await self._wanting(run_id, left)
-        except InfrastructureError as error:
-            self._log.warning("held events wait", run_id=run_id, reason=str(error))
-            self._turns.spawn(self._offer_later(run_id))
-        else:
             for place in found:
                 self._turns.put(run_id, _again(left[place], found[place], run_id))
             left = [item for place, item in enumerate(left) if place not in found]
+        except InfrastructureError as error:
+            self._log.warning("held events wait", run_id=run_id, reason=str(error))
+            return False
         finally:
             if run_id in self._ended:
                 self._turns.discard(left)
             else:
                 self._turns.hold(run_id, left)
-            self._offering[run_id] -= 1
-            if not self._offering[run_id]:
-                del self._offering[run_id]
-                self._ended.discard(run_id)
+        return True
 
     def ended(self, run_id: str) -> None:
         """Nothing is held for the run from now on."""
@@ -76,10 +85,6 @@ class HeldEvents:
         """Offers all of them once more; those whose time has ended go."""
         for run_id in self._turns.boxes.holding():
             await self.offer(run_id)
-
-    async def _offer_later(self, run_id: str) -> None:
-        await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
-        await self.offer(run_id)
 
     async def _wanting(self, run_id: str, items: list[Queued]) -> dict[int, Found]:
         """Those of the events that a listener wants which has not seen them, by place."""
