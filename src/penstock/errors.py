@@ -118,3 +118,7 @@ class InfrastructureError(PenstockError):
 
 class StoreInUse(InfrastructureError):
     """Another engine already owns this store."""
+
+
+class SchemaRefused(InfrastructureError):
+    """This schema of a database cannot be Penstock's; another one can."""

@@ -4,7 +4,9 @@ The table `penstock_migrations` holds the numbers that were applied. A schema wi
 another program's and is left alone.
 """
 
-from penstock.errors import InfrastructureError, StoreInUse
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it brings none
+
+from penstock.errors import SchemaRefused, StoreInUse
 from penstock.store.marks import refuse_marked
 from penstock.store.migrations import check_known, read_migrations
 from penstock.store.postgres.address import Address
@@ -71,15 +73,22 @@ async def schema_of(session: Session, address: Address, newest: int) -> int:
     return applied
 
 
-def _of_another_program(address: Address) -> InfrastructureError:
-    return InfrastructureError(f"the schema {address.schema} of {address.place} belongs to another program")
+def _of_another_program(address: Address) -> SchemaRefused:
+    return SchemaRefused(f"the schema {address.schema} of {address.place} belongs to another program")
+
+
+async def _create_schema(connection: Connection, address: Address) -> None:
+    try:
+        await connection.execute(f'CREATE SCHEMA "{address.schema}"')  # a checked name: see `parse_address`
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SchemaRefused(f"this user may not make the schema {address.schema} of {address.place}") from error
 
 
 async def _prepare(connection: Connection, session: Session, address: Address) -> None:
     """Makes the schema and its table of migrations unless they are there."""
     # A role may use a schema that it could not have made, so this asks before it makes one.
     if not await session.value("schema_exists", address.schema):
-        await connection.execute(f'CREATE SCHEMA "{address.schema}"')  # a checked name: see `parse_address`
+        await _create_schema(connection, address)
     if await session.value("table_exists", address.schema, _TABLE):
         return
     if await session.value("any_table", address.schema):
