@@ -17,6 +17,8 @@ from penstock.model.json_value import Json
 SOURCES = Path(penstock.__path__[0]).resolve().parent
 COMMAND = (sys.executable, "-m", "penstock")
 DEADLINE_S = 60.0
+LAST_LINE = "  penstock start "
+"""How the last line begins that `penstock up` prints."""
 _KEPT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -79,7 +81,7 @@ class Shell:
 
 @contextmanager
 def server(directory: Path, arguments: Sequence[str] = ()) -> Generator[tuple[str, list[str]]]:
-    """A `penstock up` in a directory: its address and the four lines that it printed. Ends by SIGTERM, with 0."""
+    """A `penstock up` in a directory: its address and the lines that it printed. Ends by SIGTERM, with 0."""
     process = subprocess.Popen(
         (*COMMAND, "up", "--port", "0", *arguments),
         cwd=directory,
@@ -89,7 +91,9 @@ def server(directory: Path, arguments: Sequence[str] = ()) -> Generator[tuple[st
         text=True,
     )
     assert process.stdout is not None
-    lines = [process.stdout.readline().rstrip("\n") for _ in range(4)]
+    lines = [process.stdout.readline().rstrip("\n")]
+    while lines[-1] and not lines[-1].startswith(LAST_LINE):
+        lines.append(process.stdout.readline().rstrip("\n"))
     try:
         found = re.search(r"http://127\.0\.0\.1:\d+", lines[0])
         if found is None:
@@ -100,4 +104,4 @@ def server(directory: Path, arguments: Sequence[str] = ()) -> Generator[tuple[st
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, err
-    assert out == "", "the server prints four lines on stdout and nothing more"
+    assert out == "", "the server prints nothing more on stdout"

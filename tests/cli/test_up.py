@@ -19,13 +19,15 @@ READY_S = 1.5
 
 class TestStart:
     @pytest.mark.mission("M131")
-    def test_four_lines_and_the_last_one_can_be_pasted(self, tmp_path: Path) -> None:
+    def test_a_few_short_lines_and_what_is_next_can_be_pasted(self, tmp_path: Path) -> None:
         with server(tmp_path) as (url, lines):
             assert lines[0].startswith("Penstock ")
             assert url in lines[0]
             assert lines[1] == f"docs   {url}/docs"
             assert lines[2] == "store  sqlite:.penstock/penstock.db, kept"
-            pasted = lines[3].removeprefix("next   ").replace("penstock ", f"{' '.join(COMMAND)} ")
+            assert lines[3] == "next   paste this into another shell:"
+            assert max(map(len, lines)) <= 100, "each fits a terminal"
+            pasted = "\n".join(lines[4:]).replace("penstock ", f"{' '.join(COMMAND)} ")
             done = subprocess.run(
                 ("/bin/sh", "-c", pasted),
                 env=environment(),
@@ -93,6 +95,7 @@ class TestAccess:
             assert "--token" in refused.err
             assert shell("ls", "--token", "letmein").status == 0
             assert shell("ls", PENSTOCK_TOKEN="letmein").status == 0
+            assert lines[3] == "next   paste this into another shell where PENSTOCK_TOKEN is set:"
             assert not any("letmein" in line for line in lines)
 
 

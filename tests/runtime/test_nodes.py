@@ -14,9 +14,11 @@ from penstock.model.limits import PARTITIONS
 from penstock.runtime.engine import Engine
 from penstock.runtime.settings import Settings
 from penstock.store.partitions import partition_of
+from penstock.store.postgres import PostgresStore
+from penstock.store.shares import Membership
 from penstock.tools.contract import ToolDefinition
 
-from .conftest import Service, document
+from .conftest import Service, capturing_log, document
 from .test_events import event
 
 pytestmark = [pytest.mark.mission("M131"), pytest.mark.slow]
@@ -348,3 +350,16 @@ async def test_an_answer_for_a_run_that_moved_away_finds_it(nodes: Nodes, servic
         assert (await second.wait_run(run_id, 20)).status == "completed"
     await nodes.even([first, second])
     assert len(service.keys) == len(set(service.keys)) == 20
+
+
+async def test_a_node_that_waits_for_its_first_runs_says_for_whom(settings: Settings) -> None:
+    log, lines = capturing_log()
+    silent = PostgresStore(settings.store_url)
+    await silent.open()
+    await silent.join(Membership(name="silent", lease_ms=60_000), lambda _: None)
+    assert len((await silent.renew()).held) == PARTITIONS
+    async with Engine(settings, log=log):
+        await until(lambda: any("holds no runs yet" in str(line["event"]) for line in lines))
+    await silent.close()
+    (told,) = [line for line in lines if "holds no runs yet" in str(line["event"])]
+    assert list(told["nodes"]) == ["silent"]

@@ -5,13 +5,17 @@ the state and the messages of such a turn are of the time before.
 """
 
 import asyncio
+import math
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
 import structlog
 
 from penstock.errors import InfrastructureError
+from penstock.kernel.instants import rfc3339
 from penstock.model.limits import COMMIT_BACKOFF_MS, DRAIN_MS
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.parts import Parts
@@ -20,6 +24,9 @@ from penstock.runtime.settings import Settings
 from penstock.store.notices import Heed
 from penstock.store.partitions import partition_of
 from penstock.store.shares import Membership as Wish
+
+_PATIENCE_S: Final = 2.0
+"""How long a node waits for its first runs before it says for whom."""
 
 
 class Membership:
@@ -38,6 +45,8 @@ class Membership:
         self._surplus: frozenset[int] = frozenset()
         self._renewed_at = asyncio.get_running_loop().time()
         self._leaving = False
+        self._waits_since: float | None = None
+        """Since when this node would move runs and holds none; infinite once that was told."""
         self._work = asyncio.Event()
         metrics.partitions.set_function(lambda: len(self._shares.held))
         metrics.nodes.set_function(lambda: self._shares.engines)
@@ -106,6 +115,21 @@ class Membership:
             self._drop(lost)
         if self._surplus or self._shares.held != self._shares.owned or self._untaken:
             self._work.set()
+        await self._tell_who_holds()
+
+    async def _tell_who_holds(self) -> None:
+        """Once, when this node has had to wait for its first runs for a while."""
+        now = asyncio.get_running_loop().time()
+        if self._shares.held or not self._settings.runs_engine:
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = now
+        elif now - self._waits_since >= _PATIENCE_S:
+            self._waits_since = math.inf
+            with suppress(InfrastructureError):  # the lease is renewed; this was for people only
+                holders = [node for node in await self._parts.store.nodes() if node.partitions]
+                leases = {node.name: f"its lease lasts until {rfc3339(node.until)}" for node in holders}
+                self._log.warning("holds no runs yet; others hold all of them", nodes=leases)
 
     def _drop(self, lost: frozenset[int]) -> None:
         """Forgets everything of these runs, at once."""

@@ -12,16 +12,19 @@ import structlog
 from penstock import __version__
 from penstock.cli.exits import CONFLICT, INVALID, UNREACHABLE, CommandFailed
 from penstock.cli.loops import event_loop
-from penstock.errors import InfrastructureError, StoreInUse
+from penstock.errors import InfrastructureError, SchemaRefused, StoreInUse
 from penstock.model.json_value import Json
 from penstock.runtime.logs import make_log
 from penstock.runtime.settings import Settings, load_settings
 from penstock.server.app import RunningServer, run_until_stopped
 from penstock.store import shown_url
 
-_HELLO: Final = (
-    "{document: {dsl: 1.0.3, namespace: default, name: hello, version: 0.1.0}, do: [{greet: {set: {said: hello}}}]}"
-)
+_HELLO: Final = """\
+  echo '{document: {dsl: 1.0.3, namespace: default, name: hello, version: 0.1.0},
+    do: [{greet: {set: {said: hello}}}]}' | penstock deploy - &&
+  penstock start hello --wait 5"""
+_LATE_S: Final = 2.0
+"""After so long whoever waits for the server is told that it is still opening."""
 _USUAL_URL: Final = "http://127.0.0.1:8090"
 
 
@@ -66,12 +69,31 @@ def _serve(settings: Settings) -> None:
     _route_logs(make_log(settings))
     try:
         with asyncio.Runner(loop_factory=event_loop) as runner:
-            runner.run(run_until_stopped(settings, lambda server: _announce(server, settings)))
+            runner.run(_open_and_serve(settings))
     except StoreInUse as error:
         advice = "stop the other engine, or take another store: --store sqlite:PATH"
         raise CommandFailed(CONFLICT, str(error), advice=advice) from None
+    except SchemaRefused as error:
+        advice = "another schema, which this user owns or may make: --store 'postgresql://…?schema=NAME'"
+        raise CommandFailed(CONFLICT, str(error), advice=advice) from None
     except InfrastructureError as error:
         raise _not_started(error, settings) from None
+
+
+async def _open_and_serve(settings: Settings) -> None:
+    reason = "it waits for the database, or for another process to let go of it"
+    late = asyncio.get_running_loop().call_later(
+        _LATE_S, lambda: make_log(settings).info("still opening", store=shown_url(settings.store_url), reason=reason)
+    )
+
+    def announce(server: RunningServer) -> None:
+        late.cancel()
+        _announce(server, settings)
+
+    try:
+        await run_until_stopped(settings, announce)
+    finally:
+        late.cancel()
 
 
 def _route_logs(log: structlog.stdlib.BoundLogger) -> None:
@@ -96,14 +118,17 @@ def _not_started(error: InfrastructureError, settings: Settings) -> CommandFaile
 
 
 def _announce(server: RunningServer, settings: Settings) -> None:
-    """Four lines, the last of which can be pasted into another shell of this directory."""
+    """Where it listens, what it keeps where, and lines that can be pasted into another shell."""
     gc.freeze()  # what is loaded by now stays: the collector of this process need not look at it again and again
     url = server.base_url
     kept = "in memory: gone when this ends" if settings.in_memory else f"{shown_url(settings.store_url)}, kept"
     guarded = settings.token or server.engine.tokens.exist
     mode = "token needed" if guarded else "development mode: no token, this machine only"
-    begin = "" if url == _USUAL_URL else f"export PENSTOCK_URL={url}; "
+    there = " where PENSTOCK_TOKEN is set" if guarded else ""
     click.echo(f"Penstock {__version__}  {url}  ({mode})")
     click.echo(f"docs   {url}/docs")
     click.echo(f"store  {kept}")
-    click.echo(f"next   {begin}echo '{_HELLO}' | penstock deploy - && penstock start default/hello --wait 5")
+    click.echo(f"next   paste this into another shell{there}:")
+    if url != _USUAL_URL:
+        click.echo(f"  export PENSTOCK_URL={url}")
+    click.echo(_HELLO)
