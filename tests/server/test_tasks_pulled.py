@@ -1,10 +1,13 @@
 """Tools that fetch their work, over HTTP."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
 from penstock.model.json_value import Json
+from penstock.runtime.settings import Settings
+from penstock.server.app import serve
 from tests.server.client import Client, client_of
 from tests.server.tasks_by_event import (
     deployed,
@@ -146,6 +149,19 @@ async def test_a_long_poll_whose_caller_has_gone_keeps_no_work(client: Client) -
         await writer.wait_closed()
     await started(client, "gone")
     assert (await one_pulled(client, "checker"))["type"] == "checknumber.triggered"
+
+
+async def test_a_server_that_stops_answers_those_who_wait(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(serve(settings))
+        async with client_of(running.base_url) as client:
+            await registered(client, "checker")
+            waiting = asyncio.create_task(pulled(client, "checker", "wait=60"))
+            async with asyncio.timeout(PATIENCE_S):
+                while not running.engine._parts.pulling._lines:  # noqa: ASYNC110 - the line is looked at
+                    await asyncio.sleep(0.01)
+                await stack.aclose()
+                assert await waiting == []
 
 
 async def test_nobody_starts_in_time(client: Client) -> None:
