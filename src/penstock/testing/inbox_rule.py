@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from penstock.kernel.messages import ChildFinished, EventArrived, Message
+from penstock.kernel.messages import ChildFinished, EventArrived, EventMatch, Message
 from penstock.kernel.state import ChildWork, ListenWork, RunState
 from penstock.runtime.envelopes import unpack_message
 from penstock.store.partitions import partition_of
@@ -55,9 +55,14 @@ def _awaited(state: RunState, message: Message) -> bool:
             frame = state.frames.get(entry)
             return frame is not None and isinstance(frame.work, ChildWork) and frame.work.child_id == child_id
         case EventArrived(matches=matches):
-            return any(_open(state, match.entry) for match in matches)
+            return any(_open(state, match.entry) and _agrees(state, match) for match in matches)
         case _:
             return False
+
+
+def _agrees(state: RunState, match: EventMatch) -> bool:
+    """False when another event fixed a correlation value of the run after this one was delivered."""
+    return all(name not in state.keys or state.keys[name].data == value.data for name, value in match.keys.items())
 
 
 def _open(state: RunState, entry: int) -> bool:
