@@ -58,6 +58,9 @@ class TestStart:
             assert shell("deploy", shell.write("hello.yaml", hello())).status == 0
         with server(tmp_path) as (url, _):
             assert "tests/hello" in Shell(tmp_path, url)("ls", "workflows").out
+            heads, node = Shell(tmp_path, url)("nodes").out.splitlines()
+            assert heads.split()[:3] == ["NAME", "ROLE", "PARTITIONS"]
+            assert node.split()[1:3] == ["engine", "64"]
 
     def test_sigint_ends_it_with_0_too(self, shell: Shell) -> None:
         process = shell.begin("up", "--port", "0", "--store", "memory:", "--log-format", "json")

@@ -74,6 +74,13 @@ async def test_the_page_is_self_contained_and_escapes(client: Client) -> None:
     assert "https://" not in answer.body
 
 
+async def test_a_server_with_a_store_of_its_own_is_the_only_node(client: Client) -> None:
+    (node,) = (await client.get("/api/v1/nodes")).body["items"]
+    assert (node["engine"], node["partitions"]) == (True, list(range(64)))
+    assert node["name"].endswith(f":{os.getpid()}")
+    assert node["joined_at"] <= node["seen_at"] < node["lease_until"]
+
+
 async def test_answers_are_not_sniffed_and_not_stored(client: Client) -> None:
     for path in ("/healthz", "/openapi.json", "/nothing"):
         headers = (await client.get(path)).headers

@@ -23,6 +23,7 @@ from penstock.runtime.edges import Edges
 from penstock.runtime.event_rows import event_of, event_row
 from penstock.runtime.live import Live
 from penstock.runtime.logs import make_log
+from penstock.runtime.membership import only_node
 from penstock.runtime.metrics import Metrics
 from penstock.runtime.opened import Opened
 from penstock.runtime.parts import Parts
@@ -311,7 +312,9 @@ class Engine:
     # Nodes
 
     async def nodes(self) -> list[NodeRow]:
-        """The nodes that share the store, in the order in which they joined; none for a store of one's own."""
+        """The nodes that share the store, in the order in which they joined; this one, for a store of its own."""
+        if self._parts.store.exclusive:
+            return [only_node(self.settings, self._opened.opened_at, self.clock.now_ms())]
         return await self._parts.store.nodes()
 
     def check_ready(self) -> None:

@@ -23,6 +23,7 @@ from penstock.runtime.recovery import take_up
 from penstock.runtime.settings import Settings
 from penstock.store.notices import Heed
 from penstock.store.partitions import partition_of
+from penstock.store.shares import EVERY_PARTITION, NodeRow
 from penstock.store.shares import Membership as Wish
 
 _PATIENCE_S: Final = 2.0
@@ -58,7 +59,7 @@ class Membership:
 
     async def join(self, heed: Heed) -> None:
         """Becomes a member, with what is free. Raises `InfrastructureError`."""
-        name = self._settings.node_name or f"{socket.gethostname()}:{os.getpid()}"
+        name = node_name(self._settings)
         wish = Wish(name=name, engine=self._settings.runs_engine, lease_ms=self._settings.lease_s * 1000)
         await self._parts.store.join(wish, heed)
         await self._renew()
@@ -194,6 +195,24 @@ class Membership:
         if partitions:
             self._metrics.handovers.labels(what).inc(len(partitions))
             self._log.info(f"partitions {what}", count=len(partitions), partitions=_shown(partitions))
+
+
+def node_name(settings: Settings) -> str:
+    """How lists of nodes name this one."""
+    return settings.node_name or f"{socket.gethostname()}:{os.getpid()}"
+
+
+def only_node(settings: Settings, opened_at: int, now: int) -> NodeRow:
+    """An engine whose store nobody else can open, as if it were a member: it holds all, and its lease cannot end."""
+    return NodeRow(
+        id="alone",
+        name=node_name(settings),
+        engine=settings.runs_engine,
+        joined_at=opened_at,
+        seen_at=now,
+        until=now + settings.lease_s * 1000,
+        partitions=EVERY_PARTITION,
+    )
 
 
 def _among(partitions: frozenset[int]) -> Callable[[str], bool]:

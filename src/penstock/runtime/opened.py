@@ -40,6 +40,8 @@ class Opened:
         edges: Edges,
     ) -> None:
         self.closing = False
+        self.opened_at = 0
+        """When the store was opened, in milliseconds UTC."""
         self._settings = settings
         self._clock = clock
         self._ids = ids
@@ -73,6 +75,7 @@ class Opened:
         store = self._store or open_store(self._settings.store_url)
         _check_roles(self._settings, store)
         await store.open()
+        self.opened_at = self._clock.now_ms()
         try:
             parts = assemble(
                 self._settings,

@@ -7,7 +7,7 @@ import click
 
 from penstock.cli.members import list_of
 from penstock.cli.options import api_of, output_option, server_options
-from penstock.cli.output import Format, emit, emit_rows, talk
+from penstock.cli.output import Format, emit, emit_rows
 from penstock.cli.spans import between
 from penstock.model.json_value import Json
 from penstock.model.limits import MAX_LISTED
@@ -23,15 +23,13 @@ def nodes(context: click.Context, output: Format) -> None:
     """List the nodes that share the server's database, in the order in which they joined.
 
     The role is engine for one that moves runs, api for one that only takes requests. The lease is what it lasts from
-    when the node was seen last.
+    when the node was seen last. A server over a SQLite file is the only node of its store.
     """
     found = list(api_of(context).items("/api/v1/nodes", [], most=MAX_LISTED))
     if output != "table":
         emit(found, output)
-    elif found:
-        emit_rows(_HEADS, [_row(node) for node in found])
     else:
-        talk("no nodes: the store of this server belongs to one process")
+        emit_rows(_HEADS, [_row(node) for node in found])
 
 
 def _row(node: dict[str, Json]) -> Sequence[str]:

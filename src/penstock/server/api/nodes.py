@@ -23,7 +23,7 @@ class NodesApi:
                 "/api/v1/nodes",
                 "The nodes that share the database, in the order in which they joined",
                 handler=self.list,
-                answers=(Answer(200, "All of them; none over a database of one process", listing(ref("Node"))),),
+                answers=(Answer(200, "All of them; one, over a store of its own", listing(ref("Node"))),),
                 tag="nodes",
             ),
         )
