@@ -88,12 +88,16 @@ def _furnished(base_url: str) -> dict[str, str]:
         "transport": {"kind": "http", "endpoint": "http://127.0.0.1:9/"},
     }
     requests.post(f"{base_url}/api/v1/tools", json=tool, headers=BEARER, timeout=30).raise_for_status()
+    event = {"specversion": "1.0", "id": run["id"], "source": "/real", "type": "real"}
+    headers = {**BEARER, "Content-Type": "application/cloudevents+json"}
+    requests.post(f"{base_url}/api/v1/events", json=event, headers=headers, timeout=30).raise_for_status()
     stored = requests.post(f"{base_url}/w", json={"name": "real", "services": []}, headers=BEARER, timeout=30).json()
     return {
         "namespace": "tests",
         "name": "real",
         "version": "1.0.0",
         "id": run["id"],
+        "source": "/real",
         "workflow": stored["workflow_id"],
     }
 
