@@ -136,7 +136,7 @@ class _Side(asyncio.Protocol):
         self._other().take(None)
 
     def pause_writing(self) -> None:
-        if (source := self._other().transport) is not None:
+        if (source := self._other().transport) is not None and not source.is_closing():
             source.pause_reading()
 
     def resume_writing(self) -> None:
@@ -163,8 +163,10 @@ class _Side(asyncio.Protocol):
     def _pass_on_one(self) -> None:
         if not self._waiting or not self._may_pass:
             return
-        assert self.transport is not None
-        if (data := self._waiting.popleft()) is not None:
+        data = self._waiting.popleft()
+        if self.transport is None or self.transport.is_closing():
+            return  # whoever it was for has gone
+        if data is not None:
             self.transport.write(data)
         else:
             self.transport.close()

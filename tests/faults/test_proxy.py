@@ -89,3 +89,15 @@ async def test_a_delay_holds_each_direction(proxy: Proxy) -> None:
 async def test_a_server_that_is_away_resets_connections(proxy: Proxy, tmp_path: Path) -> None:
     (tmp_path / "socket").unlink()
     assert await says(*await connect(proxy), b"hello") == b"cut"
+
+
+async def test_what_is_under_way_when_its_reader_goes_is_lost_quietly(
+    proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await connect(proxy)
+    assert await says(reader, writer, b"hello") == b"hello"
+    proxy.delay_s = 0.02
+    writer.write(b"again")
+    proxy.cut()
+    assert await says(*await connect(proxy), b"slowly") == b"slowly"
+    assert caplog.records == []
