@@ -205,8 +205,10 @@ class Pushing:
         answer = await self._client.exchange(request, timeout_ms=transport.timeout_ms)
         if isinstance(answer, Fault):
             return answer.detail[:MAX_FAULT_TEXT]
-        taken = 200 <= answer.status < 300
-        return None if taken else f"it answered {answer.status} {answer.reason}".rstrip()[:MAX_FAULT_TEXT]
+        if 200 <= answer.status < 300:
+            return None
+        said = "".join(one for one in answer.reason if one.isprintable())  # a store cannot hold every character
+        return f"it answered {answer.status} {said}".rstrip()[:MAX_FAULT_TEXT]
 
     def _transport(self, tool: str) -> PushTransport | str:
         definition = self._directory.definition(tool)
