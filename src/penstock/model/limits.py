@@ -200,3 +200,4 @@ MAX_WHY_WORKFLOWS: Final = 100  # stored workflows that are looked through for f
 MAX_WHY_ROWS: Final = 1_000  # messages of a run that are looked through for an event, or for its suspension
 MAX_WHY_TEXT: Final = 200  # characters of a value or an expression in the words of such an answer
 MAX_EVENTS_BY_ID: Final = 2_000  # newest events that a command looks through for an id without its source
+MAX_TASK_ROWS_IN_MEMORY: Final = 150_000  # task runs kept between the pages of their lists, of all runs together

@@ -22,6 +22,7 @@ from penstock.runtime.live import load_values
 from penstock.runtime.programs import Programs
 from penstock.runtime.state_view import state_json
 from penstock.runtime.task_rows import TaskRows, TaskView
+from penstock.runtime.task_tables import TaskTables
 from penstock.runtime.views import HistoryPage, Recorded
 from penstock.store.protocol import Store
 from penstock.store.rows import JournalRow
@@ -38,6 +39,7 @@ class History:
     def __init__(self, store: Store, programs: Programs) -> None:
         self._store = store
         self._programs = programs
+        self._tables = TaskTables(store)
 
     async def recorded(self, run_id: str, after: int = 0) -> AsyncIterator[Recorded]:
         """The facts of every message after version `after`, in order."""
@@ -93,10 +95,7 @@ class History:
 
     async def tasks(self, run_id: str, after: int, limit: int) -> list[TaskView]:
         """Task runs in the order of entry, from the one after the first `after`."""
-        table = TaskRows()
-        async for recorded in self.recorded(run_id):
-            table.take(recorded.facts)
-        return table.rows()[after : after + limit]
+        return await self._tables.page(run_id, after, limit)
 
     async def state_at(self, run_id: str, seq: int, newest: RunState) -> Json:
         """The state after message `seq`, as JSON. Raises `NotFound` when there was none."""

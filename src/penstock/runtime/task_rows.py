@@ -1,6 +1,7 @@
 """The task runs of a run, made from its facts: one row per entry and attempt, in the order of entry."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -61,6 +62,9 @@ class TaskRows:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __iter__(self) -> Iterator[TaskView]:
+        return iter(self._rows.values())
+
     def take(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
             if fact.type.startswith("task."):
@@ -81,8 +85,8 @@ class TaskRows:
         started_at = before.started_at if before and before.started_at else 0
         self._rows[key] = TaskView(
             entry=fact.entry,
-            reference=fact.reference or (before.reference if before else ""),
-            name=fact.name or (before.name if before else ""),
+            reference=sys.intern(fact.reference) or (before.reference if before else ""),
+            name=sys.intern(fact.name) or (before.name if before else ""),
             status=status,
             attempt=fact.attempt,
             path=fact.path or (before.path if before else ()),
