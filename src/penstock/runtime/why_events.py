@@ -111,8 +111,12 @@ class _Look:
             elif (one := await self._relevant(name)) is not None:
                 await self._listening(one)
         for run_id in self._delivered:
-            if run_id not in self._told:
-                await self._delivery(run_id)
+            if run_id in self._told:
+                continue
+            if len(self._found) >= MAX_WHY_CANDIDATES:
+                self._more = True
+                break
+            await self._delivery(run_id)
         await self._unheard({*names})
         return EventWhy(self._row, in_order(self._found), self._more)
 
@@ -186,6 +190,9 @@ class _Look:
             for stored in page:
                 program = await self._program(WorkflowIdentity(stored.namespace, stored.name, stored.version))
                 for topic, place in ({} if program is None else filters_of(program)).items():
+                    if len(self._found) >= 2 * MAX_WHY_CANDIDATES:
+                        self._more = True
+                        return
                     if topic not in heard and place.topic.type in (None, self._row.type):
                         await self._nobody(place, f"{stored.namespace}/{stored.name}:{stored.version}")
             if len(page) < min(left, MAX_PAGE_ITEMS):
@@ -240,33 +247,31 @@ class _Look:
 
     async def _fits(self, one: _Filter, row: Subscription) -> None:
         """The event is what the filter asks for: it was delivered, or it came too early or too late."""
-        live, place = await self._run(row.run_id), one.place
-        taken = await self._takes(row.run_id) if row.run_id in self._delivered else None
+        live, place, run_id = await self._run(row.run_id), one.place, row.run_id
+        has = await self._was_given(run_id)
+        taken = await self._takes(run_id) if has else None
+        if has:
+            self._told.add(run_id)
         if taken is not None and any((m.entry, m.filter) == (row.entry, row.filter) for m in taken.matches):
-            self._told.add(row.run_id)
-            self._add(place, one.workflow, "delivered", f"taken at {rfc3339(taken.at)}", row.run_id)
+            self._add(place, one.workflow, "delivered", f"taken at {rfc3339(taken.at)}", run_id)
             return
         frame = None if live is None else live.state.frames.get(row.entry)
         work = None if frame is None else frame.work
-        if isinstance(work, ListenWork) and row.filter in (work.until_met if place.ends else work.met):
-            self._add(place, one.workflow, *self._met(row.run_id), row.run_id)
-        elif row.run_id in self._delivered:
-            self._told.add(row.run_id)
-            self._add(place, one.workflow, "held", self._held_until(), row.run_id)
+        met = isinstance(work, ListenWork) and row.filter in (work.until_met if place.ends else work.met)
+        already = "this filter of the task has its event already; " if met else ""
+        if has:
+            self._add(place, one.workflow, "held", already + self._held_until(), run_id)
         elif frame is not None and self._row.expires_at <= frame.started_at:
             expired, began = rfc3339(self._row.expires_at), rfc3339(frame.started_at)
             reason = f"the event expired at {expired}; the task listens since {began}"
-            self._add(place, one.workflow, "no", reason, row.run_id)
+            self._add(place, one.workflow, "no", reason, run_id)
         else:
-            self._add(place, one.workflow, "waiting", "it matches, and is not delivered yet", row.run_id)
+            self._add(place, one.workflow, "waiting", already + "it matches, and is not delivered yet", run_id)
 
-    def _met(self, run_id: str) -> tuple[Verdict, str]:
-        """The filter has had its event: this one is held for another task of the run, if it was delivered at all."""
-        reason = "this filter of the task has its event already"
-        if run_id not in self._delivered:
-            return "no", reason
-        self._told.add(run_id)
-        return "held", f"{reason}; {self._held_until()}"
+    async def _was_given(self, run_id: str) -> bool:
+        if run_id in self._delivered:
+            return True
+        return len(self._delivered) >= MAX_WHY_CANDIDATES and await self._has(run_id)
 
     def _held_until(self) -> str:
         if self._row.expires_at <= self._clock.now_ms():
