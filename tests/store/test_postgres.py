@@ -226,6 +226,8 @@ async def test_look_ups_use_the_index_made_for_them(postgres_url: str) -> None:
         assert index in plan, f"{name}:\n{plan}"
         assert "Sort" not in plan or name == "subscriptions", f"{name}:\n{plan}"
         if name.startswith("list_runs"):
-            assert re.search(r"Index Cond: .*\b(run_)?id < \$\d+.*id >= \$\d+", plan), f"{name} is bounded by ids:\n{plan}"
+            assert re.search(r"Index Cond: .*\b(run_)?id < \$\d+.*id >= \$\d+", plan), (
+                f"{name} is bounded by ids:\n{plan}"
+            )
         await connection.execute("DEALLOCATE asked")
     await connection.close()
