@@ -201,3 +201,4 @@ MAX_WHY_ROWS: Final = 1_000  # messages of a run that are looked through for an 
 MAX_WHY_TEXT: Final = 200  # characters of a value or an expression in the words of such an answer
 MAX_EVENTS_BY_ID: Final = 2_000  # newest events that a command looks through for an id without its source
 MAX_TASK_ROWS_IN_MEMORY: Final = 150_000  # task runs kept between the pages of their lists, of all runs together
+MAX_MACHINERY_IDS: Final = 20_000  # ids of machinery workflows that a server finds without looking through all

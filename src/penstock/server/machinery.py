@@ -4,6 +4,7 @@ A service is a tool whose capability has the service's label; a workflow is one 
 Ids belong to names: the same name has the same id, whatever its content and on whatever server.
 """
 
+import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Final, Literal, TypeVar, cast
@@ -12,7 +13,7 @@ import msgspec
 
 from penstock.errors import Conflict, InfrastructureError, NotFound, Unprocessable
 from penstock.model.json_value import Json
-from penstock.model.limits import MAX_PAGE_ITEMS, MAX_UPSERT_ATTEMPTS
+from penstock.model.limits import MAX_MACHINERY_IDS, MAX_PAGE_ITEMS, MAX_UPSERT_ATTEMPTS
 from penstock.notations.error_maps import NO_URL
 from penstock.notations.labels import label_of
 from penstock.notations.machinery import read_service, read_workflow
@@ -24,7 +25,10 @@ from penstock.server.tool_bodies import definition_of
 from penstock.store.rows import StoredWorkflow
 
 _ID_CHARACTERS: Final = 24
+_ID: Final = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _FIRST_VERSION: Final = "1.0.0"
+_ABOVE_ALL: Final = "\U0010ffff"
+"""Sorts after every version."""
 _MEMBER: Final = "machinery"
 """Under which a definition lies in the metadata of its document or tool."""
 
@@ -72,8 +76,12 @@ def id_of(kind: Literal["service", "workflow"], name: str) -> str:
 class Machinery:
     """Definitions of this notation in the engine's terms."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, most_ids: int = MAX_MACHINERY_IDS) -> None:
         self._engine = engine
+        self._most_ids = most_ids
+        self._labels: dict[str, str] = {}
+        """Where the workflow with an id may be, the label found last at the end. What is found there is looked at, so
+        that nothing has to be told when workflows change, here or on another node."""
 
     async def register_service(self, data: Json) -> RegisteredService:
         """Stores a service; one of the same name is replaced. `InvalidDefinition` says what is wrong."""
@@ -114,7 +122,9 @@ class Machinery:
             raise MissingServices(missing)
         for _ in range(MAX_UPSERT_ATTEMPTS):
             try:
-                return await self._store(definition)
+                stored = await self._store(definition)
+                self._note(stored.id, stored.label)
+                return stored
             except Conflict:
                 continue  # somebody else took this version between our look and our write
         raise InfrastructureError(f"workflow {definition.name!r} is being changed by too many at once")
@@ -130,29 +140,61 @@ class Machinery:
         assert stored is not None, "what was just stored has its definition"
         return stored
 
-    async def workflows(self) -> AsyncIterator[RegisteredWorkflow]:
-        """The latest version of every workflow, by label."""
-        after: tuple[str, str, str] | None = None
-        label = ""
-        while listed := await self._engine.list_workflows(namespace=NAMESPACE, after=after, limit=MAX_PAGE_ITEMS):
-            for stored in listed:
-                if stored.name != label and (latest := await self._latest(stored.name)) is not None:
-                    label = stored.name
-                    if (registered := _registered(latest)) is not None:
-                        yield registered
-            after = (listed[-1].namespace, listed[-1].name, listed[-1].version)
+    async def workflows(self, after: str, most: int) -> list[RegisteredWorkflow]:
+        """The latest versions of at most `most` workflows by label, from the one after the label `after`."""
+        found: list[RegisteredWorkflow] = []
+        label = after
+        async for stored in self._versions(after, most):
+            if stored.name != label:
+                label = stored.name
+                if (registered := await self._at(label)) is not None:
+                    found.append(registered)
+                    if len(found) == most:
+                        break
+        return found
 
     async def workflow(self, reference: str) -> RegisteredWorkflow:
         """The latest version of a workflow by id or name; `NotFound`."""
-        if len(reference) == _ID_CHARACTERS:
-            async for registered in self.workflows():
-                if registered.id == reference:
-                    return registered
-        latest = await self._latest(label_of(reference)) if reference else None
-        registered = None if latest is None else _registered(latest)
+        if _ID.fullmatch(reference) and (found := await self._with_id(reference)) is not None:
+            return found
+        registered = await self._at(label_of(reference)) if reference else None
         if registered is None or registered.definition.name != reference:
             raise NotFound(f"there is no workflow {reference[:100]!r}")
         return registered
+
+    async def _with_id(self, wanted: str) -> RegisteredWorkflow | None:
+        found = await self._at(self._labels.get(wanted, ""))
+        if found is None or found.id != wanted:
+            found = await self._at(await self._look_through(wanted))
+        return found if found is not None and found.id == wanted else None
+
+    async def _look_through(self, wanted: str) -> str:
+        """Notes where workflows are; returns where the wanted one is, "" for nowhere."""
+        place = ""
+        async for stored in self._versions("", MAX_PAGE_ITEMS):
+            if (registered := _registered(stored)) is not None:
+                self._note(registered.id, registered.label)
+                place = registered.label if registered.id == wanted else place
+        return place
+
+    def _note(self, workflow_id: str, label: str) -> None:
+        self._labels.pop(workflow_id, None)
+        self._labels[workflow_id] = label
+        if len(self._labels) > self._most_ids:
+            del self._labels[next(iter(self._labels))]
+
+    async def _versions(self, after: str, at_once: int) -> AsyncIterator[StoredWorkflow]:
+        """Every version of the workflows after a label, by label, so many read at once."""
+        place = (NAMESPACE, after, _ABOVE_ALL) if after else None
+        while listed := await self._engine.list_workflows(namespace=NAMESPACE, after=place, limit=at_once):
+            for stored in listed:
+                yield stored
+            place = (listed[-1].namespace, listed[-1].name, listed[-1].version)
+
+    async def _at(self, label: str) -> RegisteredWorkflow | None:
+        """The latest version of the workflow with a label, if it is one of this notation."""
+        latest = await self._latest(label) if label else None
+        return None if latest is None else _registered(latest)
 
     async def _latest(self, label: str) -> StoredWorkflow | None:
         try:

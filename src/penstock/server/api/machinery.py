@@ -182,7 +182,10 @@ class MachineryApi:
         raise NotFound(f"there is no service {wanted[:100]!r}")
 
     async def list_workflows(self, request: web.Request) -> web.Response:
-        return _page_of(request, [_workflow_view(workflow) async for workflow in self._machinery.workflows()])
+        most = queries.limit(request)
+        found = await self._machinery.workflows(queries.read_cursor(request, str) or "", most + 1)
+        cursor = queries.write_cursor(found[most - 1].label) if len(found) > most else None
+        return page([_workflow_view(workflow) for workflow in found[:most]], cursor)
 
     async def get_workflow(self, request: web.Request) -> web.Response:
         return reply(_workflow_view(await self._machinery.workflow(request.match_info["id"])))
