@@ -20,11 +20,18 @@ from penstock.testing.workload import Cancellation, Control, Hold, Publication, 
 T = TypeVar("T")
 
 _LOOK_S: Final = 3.0
+_LATE_LOOKS: Final = 6
+"""For longer than a request of bad weather may be under way."""
 
 
 class Surroundings(Protocol):
     @property
     def weather(self) -> Weather: ...
+
+    @property
+    def clear(self) -> bool:
+        """Whether the bad weather is over."""
+        ...
 
     async def request(self, ask: Callable[[SimulatedEngine], Awaitable[T]]) -> T:
         """Asks some engine, over a network that takes time. Raises `Disconnected`."""
@@ -114,13 +121,29 @@ class Actors:
                 case Hold():
                     await self.insist(f"suspend {control.key}", lambda engine: engine.suspend(run_id))
                     await asyncio.sleep(control.held_s)
-                    await self.insist(f"resume {control.key}", lambda engine: engine.resume(run_id))
+                    await self._resume(control.key, run_id)
                 case Retrial():
                     await self._retry(control, run_id)
         except (Conflict, NotFound) as error:
             self._trace.note(f"client: {control.key}: {error}")
             if isinstance(error, NotFound):
                 self._oracle.violate("what was acknowledged is never lost", str(error))
+
+    async def _resume(self, key: str, run_id: str) -> None:
+        """Resumes the run; and again if a request to suspend it, which nobody answered, is done only after that."""
+        await self.insist(f"resume {key}", lambda engine: engine.resume(run_id))
+        looks = _LATE_LOOKS
+        while looks:
+            await asyncio.sleep(_LOOK_S)
+            looks -= self._world.clear
+            view: RunView = await self.insist("", lambda engine: engine.get_run(run_id))
+            if view.status in ENDED:
+                return
+            if view.status == "suspended":
+                if not self._oracle.was_resumed(run_id):
+                    self._oracle.violate("what is acknowledged is done", f"{run_id} was resumed, but it is suspended")
+                    return
+                await self.insist(f"resume {key} again", lambda engine: engine.resume(run_id))
 
     async def _retry(self, control: Retrial, run_id: str) -> None:
         waited_s = 0.0

@@ -7,7 +7,7 @@ import msgspec
 
 from penstock.kernel.codec import JournalEntry, decode_entry
 from penstock.kernel.commands import Invoke
-from penstock.kernel.messages import CallFinished, EventArrived, Started, TimerFired
+from penstock.kernel.messages import CallFinished, EventArrived, ResumeRequested, Started, TimerFired
 from penstock.kernel.nodes import Program
 from penstock.kernel.state import ENDED, RunState
 from penstock.kernel.values import Value
@@ -90,7 +90,8 @@ class Oracle:
         self._intents: set[str] = set()
         self._keys: dict[str, tuple[str, str]] = {}
         self._taken: set[tuple[str, str, str]] = set()
-        self._last_taken: dict[tuple[str, int], int] = {}
+        self._resumed: set[str] = set()
+        self._last_taken: dict[tuple[str, str], int] = {}
         self._answered: dict[tuple[str, str], bool] = {}
 
     def violate(self, rule: str, detail: str) -> None:
@@ -142,14 +143,16 @@ class Oracle:
 
     def _message(self, run_id: str, entry: JournalEntry) -> None:
         match entry.message:
-            case EventArrived(event=event, matches=matches) if event.is_loaded:
+            case EventArrived(event=event) if event.is_loaded:
                 key = (run_id, str(event.data["source"]), str(event.data["id"]))
                 if key in self._taken:
                     self.violate("a run takes an event once", f"{key}")
                 self._taken.add(key)
                 lasts = event.data.get("penstockttl") == TTL_S  # others end sooner by the clock of one than of another
-                if self._ordered and lasts and len({match.entry for match in matches}) == 1:
-                    self._in_order(run_id, matches[0].entry, key)
+                if self._ordered and lasts:
+                    self._in_order(run_id, key)
+            case ResumeRequested():
+                self._resumed.add(run_id)
             case CallFinished(call_id=call_id, fault=fault):
                 if self._answered.get((run_id, call_id)):
                     self.violate("a call is answered once", f"{call_id} of {run_id}")
@@ -157,12 +160,13 @@ class Oracle:
             case _:
                 pass
 
-    def _in_order(self, run_id: str, entry: int, key: tuple[str, str, str]) -> None:
-        """What one listener takes comes in the order of ingestion."""
+    def _in_order(self, run_id: str, key: tuple[str, str, str]) -> None:
+        """What a run takes of one correlation key (by which the events of actors are named) comes in order."""
         ((seq,),) = self._disk.look("event_seq", *key[1:])
-        if seq < (last := self._last_taken.get((run_id, entry), 0)):
+        place = (run_id, key[2].rpartition("/")[0])
+        if seq < (last := self._last_taken.get(place, 0)):
             self.violate("events come in order", f"{key} is {seq}, after {last}")
-        self._last_taken[run_id, entry] = seq
+        self._last_taken[place] = seq
 
     def delivered(self, node: str, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
@@ -183,6 +187,10 @@ class Oracle:
     def unended(self) -> list[str]:
         """Runs that have not ended."""
         return [run_id for run_id, known in self._runs.items() if known.status not in ENDED]
+
+    def was_resumed(self, run_id: str) -> bool:
+        """Whether the run took a request to go on."""
+        return run_id in self._resumed
 
     def retried(self) -> list[tuple[str, str]]:
         """(run, the run that it retries)."""

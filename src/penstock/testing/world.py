@@ -99,6 +99,7 @@ class World:
     def __init__(self, seed: int, weather: Weather) -> None:
         self.seed = seed
         self.weather = weather
+        self.clear = False
         self.loop = SimulatedLoop(self.random("ties").random)
         self.trace = Trace(self.loop)
         self.disk = SimulatedDisk()
@@ -243,6 +244,7 @@ class World:
             task.cancel()
         await asyncio.gather(*trouble, return_exceptions=True)
         self.weather = msgspec.structs.replace(self.weather.calm, latency_ms=min(self.weather.latency_ms, 5.0))
+        self.clear = True
         self.trace.note("the weather clears up")
         await self._liveness(acting)
         for task in supervising:
