@@ -20,7 +20,7 @@ DURING = [
     turn(3, run={"labels": {"a": "b"}}),
     turn(3, 2),
 ]
-STATEMENTS = 18
+STATEMENTS = 19
 """Those of one commit of `DURING`, BEGIN and COMMIT included; a test holds this number."""
 
 

@@ -239,7 +239,7 @@ MUTANTS: dict[Callable[[Patch], None], Hunt] = {
     stale_turns_pass_for_written: EASY,
     calls_do_not_wait_for_the_store: EASY,
     recovery_reads_once: Hunt(range(200), {"read_fails": 0.1, "nodes": 0}),
-    failed_look_backs_are_forgotten: Hunt(range(200), {"read_fails": 0.1, "nodes": 0}),
+    failed_look_backs_are_forgotten: Hunt(range(100), {"write_fails": 0.1, "nodes": 0}),
     run_time_is_the_clock: EASY,
     deadlines_are_met_early: EASY,
 }

@@ -126,7 +126,7 @@ def release_before_drain(patch: Patch) -> None:
 
 HUNTS: dict[Callable[[Patch], None], Hunt] = {
     members_need_not_hold_what_they_write: Hunt(range(40), {"nodes": 2, "pause_every_s": 8}),
-    deliveries_are_not_fenced: Hunt(range(40), {"nodes": 2, "pause_every_s": 8}),
+    deliveries_are_not_fenced: Hunt(range(60), {"nodes": 3, "pause_every_s": 4}),
     gains_are_not_taken_up: Hunt(range(40), {"nodes": 2}),
     timers_before_the_inbox_on_takeover: Hunt(range(120), {"nodes": 2, "clock_steps_every_s": 1}),
     routing_does_not_go_back_for_gains: Hunt(range(40), {"nodes": 3}),
