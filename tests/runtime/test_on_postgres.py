@@ -51,7 +51,7 @@ async def test_runs_go_on_when_every_session_of_the_store_is_ended(settings: Set
     """Again and again, while runs are under way; the administrator's `pg_terminate_backend`."""
     text = document("lasts", "- l: {for: {in: '${ [range(20)] }'}, do: [{s: {set: {n: '${ .n + $item }'}}}, "
                              "{w: {wait: {milliseconds: 5}}}]}\n")  # fmt: skip
-    statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'penstock'"
+    statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'penstock%'"
     connection = await asyncpg.connect(without_schema(settings.store_url))
     async with opened(settings) as engine:
         await engine.deploy(text)

@@ -17,6 +17,7 @@ from penstock.store.notices import SharesChanged
 from penstock.store.postgres import PostgresStore, roll
 from penstock.store.postgres.address import parse_address
 from penstock.store.postgres.migrate import load_migrations
+from penstock.store.postgres.session import Session
 from penstock.store.rows import Committed, NotOwned, StartKey
 from penstock.store.shares import EVERY_PARTITION
 from penstock.store.statements import load_statements
@@ -137,6 +138,38 @@ async def test_a_turn_that_is_past_its_fence_counts_and_expelling_waits_for_it(p
         assert (await other.renew()).held == EVERY_PARTITION
         assert await late.commit([turn(1, 3)]) == [NotOwned()]
         committed(await other.commit([turn(1, 3)]))
+
+
+async def test_a_member_that_freezes_in_the_middle_of_a_statement_is_expelled(postgres_url: str) -> None:
+    """To the server its session is at work, not idle; it holds the fence until somebody ends it."""
+    at, lease_ms = At(), MIN_NODE_LEASE_MS
+    async with joined(postgres_url, at, lease_ms=lease_ms) as frozen, joined(postgres_url, lease_ms=lease_ms) as other:
+
+        async def freeze() -> None:
+            assert frozen._writer is not None
+            connection = frozen._writer._link._connection
+            assert connection is not None
+            await connection.execute("SELECT pg_sleep(600)")
+
+        at.arm("insert_journal", freeze)
+        late = asyncio.create_task(frozen.commit([turn(1)]))
+        await other.renews_until(lambda shares: shares.held == EVERY_PARTITION)
+        await late  # done again on another connection: before it was expelled, or in vain
+        assert await frozen.commit([turn(2)]) == [NotOwned()]
+
+
+async def test_a_member_that_freezes_while_it_settles_holds_nobody_up(postgres_url: str) -> None:
+    lease_ms = MIN_NODE_LEASE_MS
+    async with joined(postgres_url, lease_ms=lease_ms) as frozen, joined(postgres_url, lease_ms=lease_ms) as other:
+
+        async def freeze(session: Session) -> None:
+            async with session.transaction():
+                await session.value("lock_members", frozen._members._membership_lock)
+                await session._connection.execute("SELECT pg_sleep(600)")
+
+        freezing = asyncio.create_task(frozen._members._control.do(freeze, 600_000))
+        await other.renews_until(lambda shares: shares.held == EVERY_PARTITION)
+        freezing.cancel()
 
 
 async def test_a_turn_before_its_fence_does_not_count(postgres_url: str) -> None:

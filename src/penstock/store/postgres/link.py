@@ -5,7 +5,7 @@ from penstock.store.counters import StoreCounters
 from penstock.store.postgres.address import Address
 from penstock.store.postgres.connection import Connection, close_quietly, connect, patiently
 from penstock.store.postgres.members import Members
-from penstock.store.postgres.roll import fence
+from penstock.store.postgres.roll import fence, session_name
 from penstock.store.postgres.session import BeforeStatement, Session
 from penstock.store.statements import Statements
 
@@ -31,6 +31,7 @@ class Link:
         self._before = before
         self._connection: Connection | None = None
         self._idle_ms = 0
+        self._named = ""
 
     async def begin(self) -> Session:
         """A session in a new transaction, which knows what this node holds until it ends."""
@@ -69,9 +70,13 @@ class Link:
         await self._members.keep()
         if self._connection is None or self._connection.is_closed():
             self._connection = await patiently(lambda: connect(self._address, _LOCK_WAIT_MS))
-            self._idle_ms = POSTGRES_IDLE_TRANSACTION_MS
+            self._idle_ms, self._named = POSTGRES_IDLE_TRANSACTION_MS, ""
+        settings = Session(self._connection, self._statements, self._counters)
         if self._idle_ms != self._members.idle_ms:
             idle_ms = self._members.idle_ms
-            await Session(self._connection, self._statements, self._counters).value("limit_idle", str(idle_ms))
+            await settings.value("limit_idle", str(idle_ms))
             self._idle_ms = idle_ms
+        if (node := self._members.node) and node != self._named:
+            await settings.value("name_session", session_name(node))
+            self._named = node
         return self._connection

@@ -31,7 +31,7 @@ from penstock.store.postgres.address import Address
 from penstock.store.postgres.connection import Connection
 from penstock.store.postgres.control import Control
 from penstock.store.postgres.failures import failure, is_lock_timeout
-from penstock.store.postgres.roll import Roll, call_roll, expel
+from penstock.store.postgres.roll import Roll, call_roll, end_sessions, expel, session_name
 from penstock.store.postgres.session import Session
 from penstock.store.postgres.teller import Teller, read_notice
 from penstock.store.shares import Membership, Shares
@@ -152,6 +152,7 @@ class Members:
                 raise InfrastructureError(f"{self._address.place} is shared by {MAX_NODES} engines already")
             row = (membership.name[:MAX_NAME_CHARACTERS], membership.engine, self._session_key, membership.lease_ms)
             node = await session.value("insert_node", *row)
+            await session.value("name_session", session_name(node))
         self.node, self._alone = node, False
         self.tell(SharesChanged())
 
@@ -181,9 +182,11 @@ class Members:
                     await session.execute("take_partitions", self.node, sorted(take))
                 roll = await call_roll(session)
         except Exception as error:
-            if is_lock_timeout(error):
-                return seen  # somebody else is at it, or fell silent in it: next time
+            if is_lock_timeout(error):  # somebody else is at it, or fell silent in it: next time
+                await end_sessions(session, seen.settle(self.node).expel, self.idle_ms)
+                return seen
             raise
+        await end_sessions(session, roll.settle(self.node).expel, self.idle_ms)
         if {member.id for member in seen.members} != {member.id for member in roll.members}:
             self.tell(SharesChanged())
         return roll
@@ -210,6 +213,7 @@ class Members:
         await connection.add_listener(self._channel, self._heard)
         self._session_key = key
         if self.node:
+            await session.value("name_session", session_name(self.node))
             await session.execute("attach_node", self.node, key)
             for notice in _MISSED:
                 self._heed(notice)

@@ -59,6 +59,17 @@ async def expel(session: Session, roll: Roll, gone: Collection[str]) -> int:
     return await session.execute("expel_nodes", [row[0] for row in rows], [row[1] for row in rows])
 
 
+def session_name(node: str) -> str:
+    """What the sessions of a member are called that may hold locks."""
+    return f"penstock {node}"
+
+
+async def end_sessions(session: Session, gone: Collection[str], after_ms: int) -> None:
+    """Ends what these members have under way for longer than `after_ms`, so that they can be expelled."""
+    if gone:
+        await session.fetch("end_sessions", [session_name(node) for node in gone], after_ms)
+
+
 async def release(session: Session, node: str, partitions: Collection[int]) -> int:
     """Gives partitions away, in a transaction that moves no runs of them any more; returns how many."""
     session.held = session.held.difference(partitions)

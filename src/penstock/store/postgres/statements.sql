@@ -66,6 +66,17 @@ DELETE FROM nodes WHERE id IN (
         ON nodes.id = gone.id AND nodes.seen_at = gone.seen_at
     FOR UPDATE OF nodes SKIP LOCKED)
 
+-- name: name_session
+-- By which others know whose session it is.
+SELECT set_config('application_name', $1, false)
+
+-- name: end_sessions
+-- Of members that are gone, those that have been in a transaction for too long. The server ends idle ones by itself;
+-- a session is not idle to it while a statement that was begun is not whole, and a node can freeze just then.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = ANY ($1::text[])
+  AND xact_start < clock_timestamp() - make_interval(secs => $2::bigint / 1000.0)
+
 -- name: take_partitions
 UPDATE partitions SET owner = $1, epoch = epoch + 1 WHERE partition = ANY ($2::smallint[]) AND owner IS NULL
 
