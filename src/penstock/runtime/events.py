@@ -268,6 +268,7 @@ class Router:
         """Offers kept events to the new listeners of a run; again, while newer events wait, if the store fails."""
         until = self._clock.now_ms() + LOOK_BACK_WAIT_MS
         try:
+            await self._held.offer(run_id)  # what it holds came before what it will find
             while not await self._looked_back(run_id, new):
                 if self._clock.now_ms() >= until:
                     self._offer_kept = True

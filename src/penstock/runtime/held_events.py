@@ -37,7 +37,9 @@ class HeldEvents:
         self._clock = clock
         self._log = log
         self._offering: Counter[str] = Counter()
-        """Runs whose held events are being looked through, and how often at the same time."""
+        """Runs whose held events are being looked through, and how many want that."""
+        self._turn: dict[str, asyncio.Lock] = {}
+        """One after the other, for each of them: what is held later comes later."""
         self._ended: set[str] = set()
         """Those of them that ended meanwhile: there is nobody left to hold anything for."""
 
@@ -48,12 +50,13 @@ class HeldEvents:
         """
         self._offering[run_id] += 1
         try:
-            while not await self._offered(run_id):  # noqa: ASYNC110 - nothing tells when the store can be read
-                await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
+            async with self._turn.setdefault(run_id, asyncio.Lock()):
+                while not await self._offered(run_id):  # noqa: ASYNC110 - nothing tells when the store can be read
+                    await asyncio.sleep(COMMIT_BACKOFF_MS / 1000)
         finally:
             self._offering[run_id] -= 1
             if not self._offering[run_id]:
-                del self._offering[run_id]
+                del self._offering[run_id], self._turn[run_id]
                 self._ended.discard(run_id)
 
     async def _offered(self, run_id: str) -> bool:
