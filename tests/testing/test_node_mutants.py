@@ -131,7 +131,7 @@ HUNTS: dict[Callable[[Patch], None], Hunt] = {
     timers_before_the_inbox_on_takeover: Hunt(range(120), {"nodes": 2, "clock_steps_every_s": 1}),
     routing_does_not_go_back_for_gains: Hunt(range(40), {"nodes": 3}),
     starts_begin_anywhere: Hunt(range(40), {"nodes": 3}),
-    no_sweep_for_lost_notices: Hunt(range(40), {"nodes": 2, "notice_lost": 1}),
+    no_sweep_for_lost_notices: Hunt(range(120), {"nodes": 3, "notice_lost": 1}),
     answers_are_lost_at_handover: Hunt(range(40), {"nodes": 3}),
 }
 
