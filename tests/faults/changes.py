@@ -21,7 +21,6 @@ class Changes:
     async def coming_and_going(self, here: World) -> None:
         """A node joins, another leaves, again and again; the shares are even after each change."""
         times: list[float] = []
-        engines = len(here.cluster.serving)
         for change in (1, -1, -1, 1, 1, -1):
             await asyncio.sleep(0.5 + here.random.random())
             began = time.time()
@@ -29,8 +28,7 @@ class Changes:
                 await here.cluster.add()
             else:
                 await here.random.choice(here.cluster.serving).leave()
-            engines += change
-            await even(here.database, engines)
+            await even(here.database, here.cluster.engines)
             ended = time.time()
             times.append(ended - began)
             self.spans.append((int(began * 1000), int(ended * 1000) + TAKING_UP_MS))

@@ -34,6 +34,7 @@ class Node:
         self.frozen = False
         self.left = False
         """It ended on request, and is not to come back."""
+        self.moves_runs = variables.get("PENSTOCK_ROLES") != "api"
         self.proxy = Proxy(server.socket)
         self.lives = 0
         self._schema = schema
@@ -128,6 +129,11 @@ class Cluster:
     def serving(self) -> list[Node]:
         """Those that were started and not ended; some may be frozen or cut off."""
         return [node for node in self.nodes if node.serves]
+
+    @property
+    def engines(self) -> int:
+        """How many of those move runs."""
+        return sum(node.moves_runs for node in self.serving)
 
     async def add(self, roles: str = "") -> Node:
         """One more node, which serves when this returns."""

@@ -73,6 +73,7 @@ class Load:
         self.ledger = Ledger()
         self.plans = plans
         self.starts = starts
+        self.done = False
         self._nodes = nodes
         self._random = random
 
@@ -90,6 +91,7 @@ class Load:
                 group.create_task(self._live(start))
                 for event in start.events:
                     group.create_task(self._publish(start, *event))
+        self.done = True
 
     async def deploy(self) -> None:
         """Every workflow, each by any node."""

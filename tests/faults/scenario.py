@@ -67,7 +67,7 @@ async def world(
         begun = starts_of(random, kinds, count=starts, over_s=(TROUBLE_S - 1) * starts / STARTS)
         load = Load(lambda: asked(cluster), Random(f"{seed}/clients"), kinds, begun)
         async with looking(server, schema) as database, load:
-            await even(database, len([role for role in roles if role != "api"]))
+            await even(database, cluster.engines)
             await load.deploy()
             yield World(random, cluster, service, load, database)
 
@@ -83,8 +83,8 @@ async def survive(here: World, trouble: Trouble) -> Examination:
         async with looking(here.cluster.server, here.cluster.schema) as database:
             await _peace(here, database, loading)
             here.note(f"all over {loop.time() - healed_at:.1f} s after the last fault")
-            engines = len(await database.members())
-            held = await even(database, engines)
+            held = await even(database, here.cluster.engines)
+            await _peace(here, database, loading)  # a node that joined again may have brought what it had for others
             for node in here.cluster.serving:
                 await node.leave()
             assert await database.members(engines=False) == {}, "a node that left is still a member"
@@ -102,18 +102,23 @@ async def _peace(here: World, database: Database, loading: "asyncio.Task[None]")
     try:
         async with asyncio.timeout(END_S):
             await loading
-            while await database.unended() or await database.leftovers():
-                for run_id in await database.suspended():
-                    await here.load.resume(run_id)
-                await asyncio.sleep(_LOOK_S)
+            await _settled(here, database)
     except TimeoutError:
+        answered = "all" if here.load.done else "not all"
         unended, leftovers = await database.unended(), await database.leftovers()
         stories = "\n".join([await database.story(run_id) for run_id in unended[:3]])
-        answered = "all" if loading.done() else "not all"
         open_calls = [call for call in here.service.calls if not call.ended_at]
         text = f"{len(unended)} runs not over after {END_S:.0f} s, {answered} clients answered; {leftovers}\n{stories}"
         sessions, gauges = await database.sessions(), await _gauges(here)
         raise AssertionError(f"{text}\ncalls under way: {open_calls}\n{sessions}\n{gauges}") from None
+
+
+async def _settled(here: World, database: Database) -> None:
+    """Returns when every run has ended and nothing of it is left."""
+    while await database.unended() or await database.leftovers():
+        for run_id in await database.suspended():
+            await here.load.resume(run_id)
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _gauges(here: World) -> str:

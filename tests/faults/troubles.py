@@ -42,7 +42,7 @@ async def freezing(here: World) -> None:
         takeovers.append(await moved_away(here.database, member))
         await asyncio.sleep(here.random.random())
         node.thaw()
-        await even(here.database, 3)
+        await even(here.database, here.cluster.engines)
         assert member not in await here.database.members(), "it came back under the id that it had lost"
         assert "expelled" in node.log[said:], "it does not say that it was expelled"
     here.note(f"takeovers from frozen nodes after {_seconds(takeovers)} s")
